@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * servers.h - whom to ask: the configured servers, or those of the system.
+ */
+#ifndef RINGDNS_CONTROL_SERVERS_H
+#define RINGDNS_CONTROL_SERVERS_H
+
+#include "config_errors.h"
+#include "config_file.h"
+#include "ringdns/config.h"
+
+/* Whether CONFIG names no server, so that the system's are taken. */
+bool servers_from_system(const struct rd_config *config);
+
+/* Adds an error for each configured server that is a listener of our own. */
+void servers_check(const struct rd_config *config, struct config_errors *errors);
+
+/* Fills pool default of CONFIG from the file PATH.
+ * 0: done. Negative errno: the file cannot be read. -ENOENT also: it names no usable server.
+ * CONFIG is untouched on error; warnings are logged. */
+int servers_read(const char *path, struct rd_config *config);
+
+/* Where no listen address was given and this machine has no IPv6, takes [::1] out, with a
+ * warning. */
+void servers_fit_listen(const struct config_given *given, struct rd_config *config);
+
+/* Writes the addresses with commas to TEXT, which is returned; "..." where they do not fit. */
+const char *servers_format(const struct rd_address_list *list, char *text, size_t size);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * answer.c - from a reply, or from nothing, to what a client gets.
+ *
+ * A reply is reused as it stands, names and their compression with it: the question keeps its
+ * length and place when the client's spelling is written over it. Only the end changes: the
+ * upstream's OPT is cut off and ours is put there. Additional records behind the upstream's OPT,
+ * which hardly any server sends, go with it: they are optional (RFC 2181 section 9), and moving
+ * them would break names that point into them.
+ */
+#include "answer.h"
+
+#include <string.h>
+
+#include "wire/cursor.h"
+#include "wire/edns.h"
+
+/* What of the upstream's extended errors is passed on; copied before their place is overwritten. */
+struct errors {
+    unsigned n;
+    struct {
+        uint16_t code;
+        uint8_t len;
+        uint8_t text[RD_EDE_TEXT_BYTES];
+    } at[RD_EDE_MAX];
+};
+
+static uint32_t limit_of(const struct context *context, const struct client *client, uint32_t cap)
+{
+    uint32_t limit = RD_DNS_UDP_BYTES;
+
+    /* Sizes under 512 mean 512 (RFC 6891 section 6.2.3). */
+    if (client->edns && client->payload_bytes > limit)
+        limit = client->payload_bytes;
+    if (limit > context->snapshot->config.max_answer)
+        limit = (uint32_t)context->snapshot->config.max_answer;
+    return limit < cap ? limit : cap;
+}
+
+/* The flags that are the client's own to have back. */
+static uint16_t flags_of(const struct client *client)
+{
+    return (uint16_t)(RD_DNS_QR | RD_DNS_RA | (client->flags & (RD_DNS_RD | RD_DNS_CD)));
+}
+
+static void write_header(uint8_t *data, const struct client *client, uint16_t flags,
+                         const uint16_t count[4])
+{
+    rd_put_u16(data, client->id);
+    rd_put_u16(data + 2, flags);
+    for (int i = 0; i < 4; i++)
+        rd_put_u16(data + 4 + 2 * i, count[i]);
+}
+
+static _Atomic uint64_t *counter_of(struct rd_stats *stats, unsigned rcode)
+{
+    switch (rcode) {
+    case RD_NOERROR:
+        return &stats->answers_noerror;
+    case RD_FORMERR:
+        return &stats->answers_formerr;
+    case RD_SERVFAIL:
+        return &stats->answers_servfail;
+    case RD_NXDOMAIN:
+        return &stats->answers_nxdomain;
+    case RD_NOTIMP:
+        return &stats->answers_notimp;
+    case RD_REFUSED:
+        return &stats->answers_refused;
+    case RD_BADVERS:
+        return &stats->answers_badvers;
+    default:
+        return &stats->answers_other;
+    }
+}
+
+static void finish(struct context *context, const struct client *client, struct io_message *msg,
+                   size_t len, unsigned rcode)
+{
+    msg->len = (uint32_t)len;
+    msg->origin = IO_CLIENT;
+    msg->path = client->path;
+    rd_stat_inc(counter_of(context->stats, rcode));
+    context_send(context, msg);
+}
+
+/* Bytes that our OPT will take, without extended errors. */
+static size_t opt_bytes(const struct context *context, const struct client *client)
+{
+    size_t nsid = context->snapshot->nsid_len;
+
+    if (!client->edns)
+        return 0;
+    return RD_EDNS_BYTES + (client->nsid && nsid > 0 ? 4 + nsid : 0);
+}
+
+/* Our OPT. Extended errors are left out one by one where they do not fit; the rest has its room. */
+static void write_opt(const struct context *context, const struct client *client, unsigned rcode,
+                      const struct errors *errors, struct rd_writer *writer)
+{
+    const struct rd_config *config = &context->snapshot->config;
+    uint8_t *rdlength;
+
+    if (!client->edns)
+        return;
+    rdlength =
+        rd_edns_open(writer, (uint16_t)config->max_answer, (uint16_t)rcode, client->dnssec_ok);
+    if (client->nsid && context->snapshot->nsid_len > 0)
+        rd_edns_option(writer, RD_OPTION_NSID, config->nsid, context->snapshot->nsid_len);
+    for (unsigned i = 0; i < errors->n; i++)
+        if ((size_t)(writer->end - writer->at) >= 6u + errors->at[i].len)
+            rd_edns_ede(writer, errors->at[i].code, errors->at[i].text, errors->at[i].len);
+    rd_edns_close(writer, rdlength);
+}
+
+static void copy_errors(const struct answer_source *source, struct errors *ret_errors)
+{
+    const struct rd_edns *edns = &source->wire->edns;
+
+    ret_errors->n = edns->present ? edns->n_ede : 0;
+    for (unsigned i = 0; i < ret_errors->n; i++) {
+        ret_errors->at[i].code = edns->ede[i].code;
+        ret_errors->at[i].len = (uint8_t)edns->ede[i].text_len;
+        memcpy(ret_errors->at[i].text, source->data + edns->ede[i].text_offset,
+               edns->ede[i].text_len);
+    }
+}
+
+/* How much of a reply is used: up to where, and how many additional records that leaves. */
+struct cut {
+    size_t end;
+    uint16_t additional;
+    bool truncated;
+};
+
+/* The most of SOURCE that fits into ROOM bytes, whole records of the additional section at a time.
+ */
+static struct cut cut_to_fit(const struct answer_source *source, size_t room)
+{
+    const struct rd_message *wire = source->wire;
+    size_t end = wire->opt ? wire->opt : wire->end[RD_ADDITIONAL];
+    struct cut cut = {wire->end[RD_AUTHORITY], 0, false};
+
+    if (wire->flags & RD_DNS_TC || cut.end > room)
+        return (struct cut){wire->question_end, 0, true};
+    if (end <= room && (!wire->opt || wire->opt_end == wire->end[RD_ADDITIONAL])) {
+        cut.additional = (uint16_t)(wire->count[RD_ADDITIONAL] - (wire->opt ? 1 : 0));
+        cut.end = end;
+        return cut;
+    }
+    while (cut.end < end) {
+        size_t next = rd_message_skip_record(source->data, wire->end[RD_ADDITIONAL], cut.end);
+
+        if (next == 0 || next > room)
+            break;
+        cut.end = next;
+        cut.additional++;
+    }
+    return cut;
+}
+
+void answer_reply(struct context *context, const struct answer_source *source,
+                  const struct client *client, struct io_message *msg)
+{
+    const struct rd_message *wire = source->wire;
+    uint32_t limit = limit_of(context, client, msg->cap);
+    size_t opt = opt_bytes(context, client);
+    struct cut cut = cut_to_fit(source, limit - opt);
+    uint16_t count[4] = {1, 0, 0, (uint16_t)(cut.additional + (client->edns ? 1 : 0))};
+    uint16_t flags = (uint16_t)(flags_of(client) | (wire->flags & RD_DNS_RCODE));
+    struct errors errors;
+    struct rd_writer writer;
+
+    copy_errors(source, &errors);
+    if (msg->data != source->data)
+        memcpy(msg->data, source->data, cut.end);
+    if (cut.truncated) {
+        flags |= RD_DNS_TC;
+        rd_stat_inc(&context->stats->answers_truncated);
+    } else {
+        count[1] = wire->count[RD_ANSWER];
+        count[2] = wire->count[RD_AUTHORITY];
+        /* AD only to those who asked for it, on the word of a pool that may be believed. */
+        if (wire->flags & RD_DNS_AD && source->trust_ad &&
+            (client->flags & RD_DNS_AD || client->dnssec_ok))
+            flags |= RD_DNS_AD;
+    }
+    write_header(msg->data, client, flags, count);
+    rd_name_spell(source->name, &client->spelling, msg->data + RD_DNS_HEADER_BYTES);
+    writer = rd_writer_at(msg->data, limit, cut.end);
+    write_opt(context, client, wire->flags & RD_DNS_RCODE, &errors, &writer);
+    finish(context, client, msg, rd_writer_offset(&writer), wire->flags & RD_DNS_RCODE);
+}
+
+static void write_question(const struct answer_question *question, const struct client *client,
+                           struct rd_writer *writer)
+{
+    uint8_t *name = rd_writer_take(writer, question->name->len);
+
+    if (name)
+        rd_name_spell(question->name, &client->spelling, name);
+    rd_writer_u16(writer, question->type);
+    rd_writer_u16(writer, question->class);
+}
+
+void answer_error(struct context *context, const struct answer_question *question,
+                  const struct client *client, enum rd_dns_rcode rcode, int ede,
+                  struct io_message *msg)
+{
+    bool edns = client->edns;
+    uint16_t count[4] = {question ? 1 : 0, 0, 0, edns ? 1 : 0};
+    uint16_t opcode = client->flags & RD_DNS_OPCODE;
+    uint16_t flags = (uint16_t)(flags_of(client) | opcode | (rcode & RD_DNS_RCODE));
+    struct errors errors = {.n = ede == RD_EDE_NONE ? 0 : 1};
+    struct rd_writer writer =
+        rd_writer_at(msg->data, limit_of(context, client, msg->cap), RD_DNS_HEADER_BYTES);
+
+    /* Of an opcode that we do not know, no flag means anything that we could repeat. */
+    if (rcode == RD_NOTIMP)
+        flags = (uint16_t)(RD_DNS_QR | opcode | RD_NOTIMP);
+    errors.at[0].code = (uint16_t)ede;
+    errors.at[0].len = 0;
+    write_header(msg->data, client, flags, count);
+    if (question)
+        write_question(question, client, &writer);
+    write_opt(context, client, rcode, &errors, &writer);
+    finish(context, client, msg, rd_writer_offset(&writer), rcode);
+}
+
+void answer_text(struct context *context, const struct answer_question *question,
+                 const struct client *client, const char *text, uint8_t len, struct io_message *msg)
+{
+    static const struct errors none = {.n = 0};
+    uint16_t count[4] = {1, 1, 0, client->edns ? 1 : 0};
+    struct rd_writer writer =
+        rd_writer_at(msg->data, limit_of(context, client, msg->cap), RD_DNS_HEADER_BYTES);
+
+    write_header(msg->data, client, flags_of(client), count);
+    write_question(question, client, &writer);
+    rd_writer_u16(&writer, 0xc000u | RD_DNS_HEADER_BYTES); /* the question's name */
+    rd_writer_u16(&writer, RD_TYPE_TXT);
+    rd_writer_u16(&writer, question->class);
+    rd_writer_u32(&writer, 0);
+    rd_writer_u16(&writer, (uint16_t)(len + 1));
+    rd_writer_u8(&writer, len);
+    rd_writer_bytes(&writer, text, len);
+    write_opt(context, client, RD_NOERROR, &none, &writer);
+    finish(context, client, msg, rd_writer_offset(&writer), RD_NOERROR);
+}

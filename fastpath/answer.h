@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * answer.h - composing what a client gets: its ID, its spelling, its flags, our own OPT, its size
+ * limit. Each function takes the message's buffer, sends it and counts it.
+ */
+#ifndef RINGDNS_ANSWER_H
+#define RINGDNS_ANSWER_H
+
+#include <stdint.h>
+
+#include "client.h"
+#include "context.h"
+#include "wire/message.h"
+
+/* What was asked, to be repeated in the answer. */
+struct answer_question {
+    const struct rd_name *name; /* lower case */
+    uint16_t type, class;
+};
+
+/* An upstream's reply, walked and accepted. DATA may be the very buffer that the answer is made
+ * in. */
+struct answer_source {
+    const uint8_t *data;
+    const struct rd_message *wire;
+    const struct rd_name *name; /* the question's, lower case */
+    bool trust_ad;              /* of the pool that was asked */
+};
+
+/* SOURCE as CLIENT may have it, in MSG's buffer. What does not fit loses additional records whole,
+ * and then everything but the question and OPT, with TC=1 (RFC 2181 section 9). */
+void answer_reply(struct context *context, const struct answer_source *source,
+                  const struct client *client, struct io_message *msg);
+
+/* An answer of our own without records. QUESTION NULL: the header alone, as for what could not be
+ * read. EDE is an INFO-CODE or RD_EDE_NONE; it goes only to a client that speaks EDNS. */
+void answer_error(struct context *context, const struct answer_question *question,
+                  const struct client *client, enum rd_dns_rcode rcode, int ede,
+                  struct io_message *msg);
+
+/* One TXT record of TEXT (LEN at most 255) and no lifetime (RFC 4892). */
+void answer_text(struct context *context, const struct answer_question *question,
+                 const struct client *client, const char *text, uint8_t len,
+                 struct io_message *msg);
+
+#endif

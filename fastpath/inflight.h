@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * inflight.h - the questions under way, who waits for them, and what was sent for them.
+ *
+ * A question is asked once however many clients want it (RFC 5452 section 5): its key is all that
+ * can make answers differ, and it is compared in full. Fixed tables, found by keyed hash. A
+ * question is named by its index; indices are reused, so whoever keeps one across turns (a port's
+ * list of what it waits for) is told when the question ends.
+ *
+ * One worker each.
+ */
+#ifndef RINGDNS_INFLIGHT_H
+#define RINGDNS_INFLIGHT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slab.h"
+#include "base/timer.h"
+#include "client.h"
+#include "ringdns/limits.h"
+#include "ringdns/stats.h"
+#include "wire/name.h"
+
+/* All that can make two answers differ. Padding is never looked at. */
+struct question_key {
+    uint64_t hash; /* of all of the below, keyed */
+    uint16_t type, class;
+    uint8_t view; /* the pool's number */
+    bool dnssec_ok, checking_disabled;
+    struct rd_name name; /* lower case */
+};
+
+/* One packet to a server. It counts for a reply until the question ends. */
+struct attempt {
+    uint64_t sent_ns;
+    uint32_t port; /* io handle */
+    uint16_t id;
+    uint8_t server;
+    bool failed;    /* a network error was seen on its port */
+    bool timed_out; /* its own time-out is over */
+};
+
+struct waiter {
+    struct client client;
+    uint32_t next; /* RD_SLAB_NONE: last */
+};
+
+struct question {
+    struct rd_timer timer; /* first member: the timer's owner is found by its address */
+    uint64_t deadline_ns;  /* the clients' patience */
+    uint32_t chain;        /* next question of the same bucket */
+    uint32_t waiters;      /* the newest */
+    uint32_t n_waiters;
+    uint8_t n_attempts;
+    bool trust_ad; /* of the pool, when it was asked */
+    struct attempt attempts[RD_ATTEMPTS];
+    struct question_key key;
+};
+
+struct inflight {
+    struct rd_slab questions, waiters;
+    uint32_t *buckets; /* chains of questions */
+    uint64_t mask;
+    struct rd_stats *stats;
+};
+
+/* 0 or -ENOMEM. */
+int inflight_init(struct inflight *inflight, uint32_t questions, uint32_t waiters,
+                  struct rd_stats *stats);
+void inflight_deinit(struct inflight *inflight);
+
+static inline struct question *inflight_at(const struct inflight *inflight, uint32_t index)
+{
+    return rd_slab_at(&inflight->questions, index);
+}
+
+static inline uint32_t inflight_index(const struct inflight *inflight,
+                                      const struct question *question)
+{
+    return (uint32_t)((size_t)((const uint8_t *)question - inflight->questions.objects) /
+                      inflight->questions.object_bytes);
+}
+
+/* Asks for the memory that inflight_find will read for HASH. */
+void inflight_prefetch(const struct inflight *inflight, uint64_t hash);
+/* The question with this key, or NULL. */
+struct question *inflight_find(const struct inflight *inflight, const struct question_key *key);
+/* A new question without waiters and attempts, or NULL when the table is full. */
+struct question *inflight_lead(struct inflight *inflight, const struct question_key *key);
+
+enum inflight_join { INFLIGHT_JOINED, INFLIGHT_REPEATED, INFLIGHT_FULL };
+
+/* Adds CLIENT. INFLIGHT_REPEATED: the same client waits already with this ID, it retransmits;
+ * only the newest few are looked at, so in a crowd a repetition may be answered twice. */
+enum inflight_join inflight_join(struct inflight *inflight, struct question *question,
+                                 const struct client *client);
+/* Takes the newest waiter out into *RET_CLIENT. False: there is none. */
+bool inflight_leave(struct inflight *inflight, struct question *question,
+                    struct client *ret_client);
+/* Ends QUESTION, which has no waiters; its timer must be disarmed and its attempts forgotten. */
+void inflight_end(struct inflight *inflight, struct question *question);
+
+#endif

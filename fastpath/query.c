@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * query.c - the life of a client's query; all that can become of it is decided here.
+ *
+ * The batch goes through each stage together. A stage ends queries (answered or dropped) and keeps
+ * the rest in order, so that the memory the next stage reads can be asked for ahead.
+ */
+#include "query.h"
+
+#include <string.h>
+
+#include "answer.h"
+#include "attempt.h"
+#include "wire/message.h"
+
+struct query {
+    struct io_message *msg;
+    struct rd_message wire;
+    struct client client;
+    struct question_key key;
+};
+
+/* What is left of a batch after each stage. */
+struct batch {
+    unsigned n;
+    struct query *list[RD_BATCH];
+    struct query queries[RD_BATCH];
+};
+
+/* What a stage says of a query: true, it goes on; false, it has ended and its buffer is gone. */
+typedef bool stage_fn(struct context *context, struct query *query);
+
+static bool dropped(struct context *context, const struct query *query, _Atomic uint64_t *counter)
+{
+    rd_stat_inc(counter);
+    context_drop(context, query->msg);
+    return false;
+}
+
+/* An answer without the question, for what could not be read or must not be repeated. */
+static bool answered_bare(struct context *context, const struct query *query,
+                          enum rd_dns_rcode rcode)
+{
+    answer_error(context, NULL, &query->client, rcode, RD_EDE_NONE, query->msg);
+    return false;
+}
+
+static struct answer_question question_of(const struct query *query)
+{
+    return (struct answer_question){&query->key.name, query->key.type, query->key.class};
+}
+
+static bool answered(struct context *context, const struct query *query, enum rd_dns_rcode rcode,
+                     int ede)
+{
+    struct answer_question question = question_of(query);
+
+    answer_error(context, &question, &query->client, rcode, ede, query->msg);
+    return false;
+}
+
+static bool refused(struct context *context, const struct query *query, int ede,
+                    _Atomic uint64_t *counter)
+{
+    rd_stat_inc(counter);
+    return answered(context, query, RD_REFUSED, ede);
+}
+
+static bool failed(struct context *context, const struct query *query, int ede,
+                   _Atomic uint64_t *counter)
+{
+    rd_stat_inc(counter);
+    return answered(context, query, RD_SERVFAIL, ede);
+}
+
+/* Header, the one question, EDNS. The opcode is looked at before the counts mean anything. */
+static bool parse(struct context *context, struct query *query)
+{
+    const uint8_t *data = query->msg->data;
+    size_t len = query->msg->len;
+    struct rd_message *wire = &query->wire;
+    struct client *client = &query->client;
+    enum rd_wire sections;
+
+    if (!rd_message_header(data, len, wire))
+        return dropped(context, query, &context->stats->queries_dropped_short);
+    if (wire->flags & RD_DNS_QR)
+        return dropped(context, query, &context->stats->queries_dropped_qr);
+    if (context->stopping)
+        return dropped(context, query, &context->stats->queries_dropped_stop);
+    client->path = query->msg->path;
+    client->id = wire->id;
+    client->flags = wire->flags;
+    client->edns = false;
+    if (wire->flags & RD_DNS_OPCODE)
+        return answered_bare(context, query, RD_NOTIMP);
+    if (query->msg->cut ||
+        rd_message_question(data, len, wire, &query->key.name, &client->spelling) != RD_WIRE_OK)
+        return answered_bare(context, query, RD_FORMERR);
+    query->key.type = wire->qtype;
+    query->key.class = wire->qclass;
+    sections = rd_message_sections(data, len, wire);
+    if (sections == RD_WIRE_RECORD)
+        return answered_bare(context, query, RD_FORMERR);
+    client->edns = wire->edns.present;
+    client->payload_bytes = wire->edns.payload_bytes;
+    client->dnssec_ok = wire->edns.dnssec_ok;
+    client->nsid = wire->edns.nsid;
+    if (sections == RD_WIRE_EDNS)
+        return answered(context, query, RD_FORMERR, RD_EDE_NONE);
+    return true;
+}
+
+/* Types that ask for a zone, a key or a mailbox, not for records (RFC 5936, 2930), and OPT, which
+ * is none. */
+static bool type_refused(uint16_t type)
+{
+    return type == RD_TYPE_OPT || (type >= RD_TYPE_TKEY && type <= RD_TYPE_MAILA);
+}
+
+/* Who may ask, and for what. */
+static bool guard(struct context *context, struct query *query)
+{
+    struct rd_stats *stats = context->stats;
+    const struct rd_message *wire = &query->wire;
+
+    if (!rd_acl_allows(&context->snapshot->access, &query->client.path.peer))
+        return refused(context, query, RD_EDE_PROHIBITED, &stats->refused_acl);
+    if (wire->edns.present && wire->edns.version > 0)
+        return answered(context, query, RD_BADVERS, RD_EDE_NONE);
+    if (wire->tsig)
+        return refused(context, query, RD_EDE_NOT_SUPPORTED, &stats->refused_tsig);
+    if (type_refused(wire->qtype))
+        return refused(context, query, RD_EDE_NOT_SUPPORTED, &stats->refused_type);
+    return true;
+}
+
+static bool is_named(const struct query *query, const char *wire_name, size_t len)
+{
+    return query->key.name.len == len && memcmp(query->key.name.bytes, wire_name, len) == 0;
+}
+
+/* What we say of ourselves (RFC 4892): class CH; every class but IN ends here. */
+static bool identify(struct context *context, struct query *query)
+{
+    static const char version_bind[] = "\7version\4bind";
+    static const char id_server[] = "\2id\6server";
+    const struct rd_snapshot *snapshot = context->snapshot;
+    struct answer_question question = question_of(query);
+    bool text = query->key.type == RD_TYPE_TXT || query->key.type == RD_TYPE_ANY;
+
+    if (query->key.class == RD_CLASS_IN)
+        return true;
+    if (query->key.class == RD_CLASS_CH && text) {
+        if (snapshot->version_len > 0 && is_named(query, version_bind, sizeof(version_bind))) {
+            answer_text(context, &question, &query->client, snapshot->config.version_bind,
+                        snapshot->version_len, query->msg);
+            return false;
+        }
+        if (snapshot->server_id_len > 0 && is_named(query, id_server, sizeof(id_server))) {
+            answer_text(context, &question, &query->client, snapshot->config.server_id,
+                        snapshot->server_id_len, query->msg);
+            return false;
+        }
+    }
+    return refused(context, query, RD_EDE_NONE, &context->stats->refused_class);
+}
+
+/* Only those who ask for recursion are served: what others know is no one's business. */
+static bool recursion(struct context *context, struct query *query)
+{
+    if (query->wire.flags & RD_DNS_RD)
+        return true;
+    return refused(context, query, RD_EDE_PROHIBITED, &context->stats->refused_rd);
+}
+
+/* The rest of the key is worked into the name's keyed hash: an outsider who varies it moves a hash
+ * by known steps, but from a place that he does not know. */
+static bool hash(struct context *context, struct query *query)
+{
+    struct question_key *key = &query->key;
+    uint64_t rest;
+
+    key->view = 0;
+    key->dnssec_ok = query->client.dnssec_ok;
+    key->checking_disabled = query->wire.flags & RD_DNS_CD;
+    rest = (uint64_t)key->type << 8 | (uint64_t)key->view << 24 | (uint64_t)key->dnssec_ok << 1 |
+           (uint64_t)key->checking_disabled;
+    key->hash =
+        rd_hash(&context->hash_key, key->name.bytes, key->name.len) ^ rest * 0x9e3779b97f4a7c15ull;
+    inflight_prefetch(&context->inflight, key->hash);
+    return true;
+}
+
+/* Waits with those who asked the same. The question itself is under way already. */
+static bool join(struct context *context, struct query *query, struct question *question)
+{
+    struct rd_stats *stats = context->stats;
+
+    switch (inflight_join(&context->inflight, question, &query->client)) {
+    case INFLIGHT_REPEATED:
+        return dropped(context, query, &stats->queries_dropped_repeat);
+    case INFLIGHT_FULL:
+        return failed(context, query, RD_EDE_NOT_READY, &stats->failed_waiters);
+    case INFLIGHT_JOINED:
+        break;
+    }
+    rd_stat_inc(&stats->queries_joined);
+    context_drop(context, query->msg);
+    return false;
+}
+
+/* Undoes what lead began, and answers: nobody else can have joined yet. */
+static bool give_up(struct context *context, struct query *query, struct question *question,
+                    int ede, _Atomic uint64_t *counter)
+{
+    struct client client;
+
+    while (inflight_leave(&context->inflight, question, &client))
+        ;
+    inflight_end(&context->inflight, question);
+    return failed(context, query, ede, counter);
+}
+
+/* The first to ask: the query's own buffer carries the question upstream. */
+static bool lead(struct context *context, struct query *query)
+{
+    struct rd_stats *stats = context->stats;
+    struct question *question = inflight_lead(&context->inflight, &query->key);
+
+    if (!question)
+        return failed(context, query, RD_EDE_NOT_READY, &stats->failed_slots);
+    question->deadline_ns = context->now_ns + ATTEMPT_PATIENCE_NS;
+    question->trust_ad = context->snapshot->pools[query->key.view].trust_ad;
+    if (inflight_join(&context->inflight, question, &query->client) != INFLIGHT_JOINED)
+        return give_up(context, query, question, RD_EDE_NOT_READY, &stats->failed_waiters);
+    switch (attempt_send(context, question, query->msg)) {
+    case ATTEMPT_SENT:
+        rd_stat_inc(&stats->queries_led);
+        return false;
+    case ATTEMPT_DOWN:
+    case ATTEMPT_SPENT:
+        return give_up(context, query, question, RD_EDE_NO_REACHABLE_AUTHORITY,
+                       &stats->failed_down);
+    case ATTEMPT_NO_PORT:
+        break;
+    }
+    return give_up(context, query, question, RD_EDE_NETWORK_ERROR, &stats->failed_ports);
+}
+
+static bool resolve(struct context *context, struct query *query)
+{
+    struct question *question = inflight_find(&context->inflight, &query->key);
+
+    return question ? join(context, query, question) : lead(context, query);
+}
+
+static void run(struct context *context, struct batch *batch, stage_fn *stage)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < batch->n; i++)
+        if (stage(context, batch->list[i]))
+            batch->list[kept++] = batch->list[i];
+    batch->n = kept;
+}
+
+void query_batch(struct context *context, struct io_message *msgs, unsigned n)
+{
+    static stage_fn *const stages[] = {parse, guard, identify, recursion, hash, resolve};
+    struct batch batch;
+
+    if (n == 0)
+        return;
+    batch.n = n;
+    for (unsigned i = 0; i < n; i++) {
+        batch.queries[i].msg = &msgs[i];
+        batch.list[i] = &batch.queries[i];
+    }
+    rd_stat_add(&context->stats->queries_udp, n);
+    for (unsigned i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+        run(context, &batch, stages[i]);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reply.h - the life of an upstream's reply, and the end of the questions that got none.
+ */
+#ifndef RINGDNS_REPLY_H
+#define RINGDNS_REPLY_H
+
+#include "context.h"
+
+/* Takes N messages from upstreams with their buffers. A reply that is not what was asked for
+ * changes nothing but a counter: the wait goes on (TuDoor, CVE-2023-28452). */
+void reply_batch(struct context *context, struct io_message *msgs, unsigned n);
+
+/* Questions whose time-out or deadline is over: tried again, or answered SERVFAIL. */
+void reply_timeouts(struct context *context);
+
+#endif

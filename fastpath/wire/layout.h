@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * layout.h - what the RDATA of a type is made of, for the walk in message.c and nobody else.
+ */
+#ifndef RINGDNS_WIRE_LAYOUT_H
+#define RINGDNS_WIRE_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whether the RDATA from offset RDATA to END, within the message DATA, is what TYPE of class IN
+ * demands. True for a type whose RDATA holds no names and has no fixed size. Names may be
+ * compressed in any type (RFC 3597 section 4 asks receivers for it); their own bytes lie within
+ * the RDATA. */
+bool layout_holds(const uint8_t *data, size_t rdata, size_t end, uint16_t type);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker.c - one thread: a turn, again and again.
+ *
+ * A worker shares nothing with the others but the fleet's health and the snapshot. What happens to
+ * a query or a reply is not decided here.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attempt.h"
+#include "context.h"
+#include "query.h"
+#include "reply.h"
+
+/* How many events one turn takes. */
+#define EVENTS 32
+
+struct rd_worker {
+    struct context context;
+    uint64_t stop_ns; /* when patience with what is under way ends; 0: not stopping */
+    struct io_message batch[RD_BATCH];
+    /* Written by the main thread, or read by it: */
+    _Atomic(const struct rd_snapshot *) published;
+    _Atomic uint64_t generation; /* release: this worker uses no older snapshot */
+    atomic_bool stop;
+    struct rd_stats stats;
+};
+
+static int open_io(struct rd_worker *worker, const struct io_ops *ops,
+                   const struct rd_worker_setup *setup, struct rd_failure *ret_failure)
+{
+    const struct rd_config *config = &setup->snapshot->config;
+    struct io_plan plan = {
+        .listeners = config->listen.at,
+        .n_listeners = config->listen.n,
+        .worker = setup->index,
+        .workers = setup->workers,
+        .receive_buffer_bytes = (uint32_t)config->receive_buffer,
+        .max_ports = setup->max_ports,
+        .buffers = RD_BUFFERS,
+        .answer_buffers = RD_ANSWER_BUFFERS,
+        .freebind = config->freebind,
+        .stats = &worker->stats,
+    };
+
+    return ops->open(&plan, &worker->context.io, ret_failure);
+}
+
+int worker_new_on(const struct io_ops *ops, const struct rd_worker_setup *setup,
+                  struct rd_worker **ret_worker, struct rd_failure *ret_failure)
+{
+    const struct rd_config *config = &setup->snapshot->config;
+    struct rd_worker *worker = calloc(1, sizeof(*worker));
+    struct context *context;
+    int r;
+
+    *ret_failure = (struct rd_failure){.step = "allocate the tables", .listener = -1};
+    if (!worker)
+        return -ENOMEM;
+    context = &worker->context;
+    context->stats = &worker->stats;
+    context->fleet = setup->fleet;
+    memcpy(context->hash_key.bytes, setup->hash_key, sizeof(context->hash_key.bytes));
+    rd_random_init(&context->random, setup->seed);
+    atomic_init(&worker->published, setup->snapshot);
+    r = inflight_init(&context->inflight, config->inflight_queries, config->inflight_waiters,
+                      &worker->stats);
+    if (r == 0)
+        r = open_io(worker, ops, setup, ret_failure);
+    if (r == 0)
+        r = upstream_init(&context->upstream, context->io, &context->random, &worker->stats, setup);
+    if (r < 0) {
+        rd_worker_free(worker);
+        return r;
+    }
+    *ret_worker = worker;
+    return 0;
+}
+
+int rd_worker_new(const struct rd_worker_setup *setup, struct rd_worker **ret_worker,
+                  struct rd_failure *ret_failure)
+{
+    const struct io_ops *ops = setup->io == RD_IO_SYSCALL ? &io_syscall_ops : &io_uring_ops;
+
+    return worker_new_on(ops, setup, ret_worker, ret_failure);
+}
+
+void rd_worker_free(struct rd_worker *worker)
+{
+    if (!worker)
+        return;
+    upstream_deinit(&worker->context.upstream);
+    if (worker->context.io)
+        worker->context.io->ops->close(worker->context.io);
+    inflight_deinit(&worker->context.inflight);
+    rd_random_deinit(&worker->context.random);
+    free(worker);
+}
+
+/* Takes up the newest snapshot; from the release on, the older one is the main thread's. */
+static void adopt(struct rd_worker *worker)
+{
+    struct context *context = &worker->context;
+    const struct rd_snapshot *newest =
+        atomic_load_explicit(&worker->published, memory_order_acquire);
+
+    if (newest == context->snapshot)
+        return;
+    context->snapshot = newest;
+    upstream_adopt(&context->upstream, newest);
+    atomic_store_explicit(&worker->generation, newest->generation, memory_order_release);
+}
+
+int rd_worker_start(struct rd_worker *worker, struct rd_failure *ret_failure)
+{
+    struct context *context = &worker->context;
+    int r = context->io->ops->start(context->io, ret_failure);
+
+    if (r < 0)
+        return r;
+    context->now_ns = context->io->ops->turn(context->io, 0);
+    context->upstream.tended_ns = context->now_ns;
+    rd_timer_wheel_init(&context->timers, context->now_ns);
+    adopt(worker);
+    return 0;
+}
+
+/* Replies first: they free what the queries behind them need. The number of replies. */
+static unsigned partition(struct io_message *msgs, unsigned n)
+{
+    unsigned replies = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (msgs[i].origin != IO_PORT)
+            continue;
+        if (i != replies) {
+            struct io_message query = msgs[replies];
+
+            msgs[replies] = msgs[i];
+            msgs[i] = query;
+        }
+        replies++;
+    }
+    return replies;
+}
+
+static void take_events(struct context *context)
+{
+    struct io_event events[EVENTS];
+    unsigned n = context->io->ops->events(context->io, events, EVENTS);
+
+    for (unsigned i = 0; i < n; i++) {
+        if (events[i].kind == IO_PORT_ERROR)
+            rd_stat_inc(&context->stats->ports_errors);
+        attempt_port_error(context, events[i].port);
+    }
+}
+
+static void begin_stop(struct rd_worker *worker)
+{
+    struct context *context = &worker->context;
+
+    if (worker->stop_ns != 0 || !atomic_load_explicit(&worker->stop, memory_order_relaxed))
+        return;
+    context->stopping = true;
+    worker->stop_ns = context->now_ns + ATTEMPT_PATIENCE_NS + RD_NS_PER_S;
+    context->io->ops->unlisten(context->io);
+}
+
+/* When the next turn must come, whatever else happens. */
+static uint64_t deadline_of(const struct rd_worker *worker)
+{
+    const struct context *context = &worker->context;
+    uint64_t deadline_ns = rd_timer_next(&context->timers);
+
+    if (context->upstream.n_open > 0 &&
+        context->upstream.tended_ns + UPSTREAM_TEND_NS < deadline_ns)
+        deadline_ns = context->upstream.tended_ns + UPSTREAM_TEND_NS;
+    return deadline_ns;
+}
+
+bool rd_worker_turn(struct rd_worker *worker)
+{
+    struct context *context = &worker->context;
+    const struct io_ops *ops = context->io->ops;
+    unsigned n, replies;
+
+    context->now_ns = ops->turn(context->io, deadline_of(worker));
+    adopt(worker);
+    begin_stop(worker);
+    n = ops->recv(context->io, worker->batch, RD_BATCH);
+    replies = partition(worker->batch, n);
+    reply_batch(context, worker->batch, replies);
+    query_batch(context, worker->batch + replies, n - replies);
+    take_events(context);
+    reply_timeouts(context);
+    upstream_tend(&context->upstream, context->now_ns);
+    context_flush(context);
+    rd_stat_inc(&worker->stats.turns);
+    return worker->stop_ns == 0 ||
+           (rd_slab_used(&context->inflight.questions) > 0 && context->now_ns < worker->stop_ns);
+}
+
+void rd_worker_finish(struct rd_worker *worker)
+{
+    struct context *context = &worker->context;
+
+    /* What was sent in the last turn leaves with this one. */
+    context->io->ops->turn(context->io, 0);
+    upstream_close(&context->upstream);
+    context->io->ops->stop(context->io);
+}
+
+int rd_worker_run(struct rd_worker *worker, struct rd_failure *ret_failure)
+{
+    int r = rd_worker_start(worker, ret_failure);
+
+    if (r < 0)
+        return r;
+    while (rd_worker_turn(worker))
+        ;
+    rd_worker_finish(worker);
+    return 0;
+}
+
+void rd_worker_publish(struct rd_worker *worker, const struct rd_snapshot *snapshot)
+{
+    atomic_store_explicit(&worker->published, snapshot, memory_order_release);
+    worker->context.io->ops->wake(worker->context.io);
+}
+
+uint64_t rd_worker_generation(const struct rd_worker *worker)
+{
+    return atomic_load_explicit(&worker->generation, memory_order_acquire);
+}
+
+void rd_worker_stop(struct rd_worker *worker)
+{
+    atomic_store_explicit(&worker->stop, true, memory_order_relaxed);
+    worker->context.io->ops->wake(worker->context.io);
+}
+
+const struct rd_stats *rd_worker_stats(struct rd_worker *worker)
+{
+    struct io *io = worker->context.io;
+
+    rd_stat_set(&worker->stats.dropped_listener, io->ops->dropped(io));
+    return &worker->stats;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * limits.h - the size of every table. Nothing in Ringdns grows without one of these.
+ *
+ * What happens when a table is full stands beside its limit, and a counter in stats.def tells.
+ * Limits that an operator may move are options (config.def); these here bound the options.
+ */
+#ifndef RINGDNS_LIMITS_H
+#define RINGDNS_LIMITS_H
+
+/* Configuration: more is an error in the file. */
+#define RD_MAX_WORKERS   256
+#define RD_MAX_LISTENERS 64
+#define RD_MAX_SERVERS   16 /* in one pool */
+#define RD_MAX_POOLS     16
+#define RD_MAX_UPSTREAMS 64   /* servers known at a time, over all pools and recent reloads */
+#define RD_MAX_PREFIXES  1024 /* in one access list */
+#define RD_MAX_PORTRANGES 64
+#define RD_TEXT_BYTES    64  /* a short text: an identity, a pool's name */
+#define RD_PATH_BYTES    108 /* sun_path */
+#define RD_CONFIG_FILE_BYTES (1u << 20)
+#define RD_CONFIG_ERRORS     100 /* shown at a time; the rest is counted */
+
+/* A turn: a worker takes at most this many messages at a time; the others wait in the kernel. */
+#define RD_BATCH 64
+
+/* Buffers: an odd number of cache lines, so that headers do not fall into one cache set.
+ * A datagram that is longer is cut by the kernel and refused (FORMERR, or a bad reply). */
+#define RD_BUFFER_BYTES   4416
+#define RD_BUFFERS        2048 /* per worker, for receiving; none left: the kernel queues */
+#define RD_ANSWER_BUFFERS 1024 /* per worker, for later answers; none left: sent, then reused */
+
+/* Questions to upstreams. Slots and waiters are options: full means SERVFAIL at once. */
+#define RD_ATTEMPTS            4   /* packets for one question, all servers together */
+#define RD_ATTEMPTS_PER_SERVER 3   /* RFC 9520 section 3.1 */
+#define RD_PORT_QUESTIONS      96  /* asked from one port in its life */
+#define RD_PORT_QUESTIONS_MIN  32
+#define RD_PORTS_MIN           4   /* per upstream and worker */
+#define RD_PORTS_LINGERING     4096 /* retired ports that still wait, per worker; full: SERVFAIL */
+
+/* EDNS: what is told upstream, and what is copied from there. */
+#define RD_EDNS_UPSTREAM_BYTES 1232 /* RFC 9715 */
+#define RD_EDE_MAX             4    /* extended errors passed on of one reply */
+#define RD_EDE_TEXT_BYTES      64
+
+/* The control socket. */
+#define RD_CONTROL_CLIENTS    32
+#define RD_CONTROL_LINE_BYTES 4096
+
+#endif

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The references in doc/ are what the program prints, and the sample file is what it takes."""
+
+import os
+import re
+import tempfile
+import unittest
+
+from support.process import ROOT, run
+from support.ringdns import binary
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+class DocumentsTest(unittest.TestCase):
+    maxDiff = None
+
+    def test_references_are_up_to_date(self):
+        for path, flag in (("doc/options.md", "--help-config"), ("doc/counters.md", "--help-stats")):
+            with self.subTest(path):
+                self.assertEqual(read(path), run([binary(), flag + "=markdown"]),
+                                 f"write it anew: ringdns {flag}=markdown > {path}")
+
+    def test_sample_file_holds_the_defaults(self):
+        sample = os.path.join(ROOT, "dist/ringdns.yaml")
+        self.assertEqual(run([binary(), "-c", sample, "--dump-config"]),
+                         run([binary(), "--dump-config"]))
+
+    def test_sample_file_can_be_used_with_its_comments_taken_off(self):
+        text = re.sub(r"(?m)^#(upstreams:| {2})", r"\1", read("dist/ringdns.yaml"))
+        self.assertIn("\nupstreams:\n  default:\n    servers:", text)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            dump = run([binary(), "-c", file.name, "--dump-config"])
+        self.assertIn('"192.0.2.2:5353"', dump)
+
+    def test_sample_file_names_every_option(self):
+        sample = read("dist/ringdns.yaml")
+        for key in re.findall(r"(?m)^(\S+)$", run([binary(), "--help-config"])):
+            with self.subTest(key):
+                self.assertRegex(sample, rf"(?m)^[# ]*{re.escape(key.rsplit('.', 1)[-1])}:")
+
+
+if __name__ == "__main__":
+    unittest.main()

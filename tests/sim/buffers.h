@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * buffers.h - the buffers of a simulated back end, each watched from hand-out to return.
+ *
+ * A buffer is memory of its own, poisoned and freed when it comes home, so that a late read is seen
+ * by the eye or by AddressSanitizer; its handle says how often it was handed out, so that a return
+ * of what is no longer one's own is found although the buffer is out again (sim_broken).
+ */
+#ifndef RINGDNS_TESTS_BUFFERS_H
+#define RINGDNS_TESTS_BUFFERS_H
+
+#include "sim/sim.h"
+
+struct sim_buffer;
+
+struct sim_buffers {
+    struct sim *sim;
+    struct sim_buffer *at;
+    uint32_t first, n; /* handles' indices are first .. first + n - 1 */
+};
+
+void sim_buffers_init(struct sim_buffers *buffers, struct sim *sim, uint32_t first, uint32_t n);
+void sim_buffers_deinit(struct sim_buffers *buffers);
+/* Whether the handle of MSG is of these. */
+bool sim_buffers_own(const struct sim_buffers *buffers, const struct io_message *msg);
+/* Hands one out; everything of *RET_MSG but data, cap and buffer is zero. False: none at home. */
+bool sim_buffers_take(struct sim_buffers *buffers, struct io_message *ret_msg);
+/* The worker hands it over to be sent. False: it was not the worker's. */
+bool sim_buffers_queue(struct sim_buffers *buffers, const struct io_message *msg);
+/* It was sent and comes home. */
+void sim_buffers_sent(struct sim_buffers *buffers, const struct io_message *msg);
+/* The worker gives it back unsent. */
+void sim_buffers_give(struct sim_buffers *buffers, const struct io_message *msg);
+/* Fetches what is still out; a broken rule if there is any. */
+void sim_buffers_all_home(struct sim_buffers *buffers);
+
+#endif

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sim.c - the world of sim.h: its clock, its chance and who lives in it.
+ *
+ * One thread. Not here: datagrams under way (network.c), the workers' sockets (sim_io.c).
+ */
+#include "sim/sim.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/sim_io.h"
+
+/* Turns without time moving on; a worker that is honest about its deadline needs a handful. */
+#define TURNS_WITHOUT_TIME 20000
+
+struct sim *sim_current;
+
+static void *must(void *memory)
+{
+    if (!memory)
+        abort();
+    return memory;
+}
+
+static uint64_t splitmix(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+struct sim *sim_new(uint64_t seed)
+{
+    struct sim *sim = must(calloc(1, sizeof(*sim)));
+
+    for (int i = 0; i < 4; i++)
+        sim->random[i] = splitmix(&seed);
+    for (int i = 0; i < 2; i++)
+        sim->ports_taken[i] = must(calloc(1, 65536));
+    sim->now_ns = SIM_START_NS;
+    sim->trace = 0xcbf29ce484222325u;
+    sim->host4 = sim_address("10.53.0.1", 0);
+    sim->host6 = sim_address("fd53::1", 0);
+    sim->client_latency_ns = 50 * RD_NS_PER_US;
+    sim->listener_room = 65536;
+    sim_current = sim;
+    return sim;
+}
+
+static void log_free(struct sim_log *log)
+{
+    for (unsigned i = 0; i < log->n; i++)
+        free(log->at[i].bytes);
+    free(log->at);
+}
+
+void sim_free(struct sim *sim)
+{
+    if (!sim)
+        return;
+    for (size_t i = 0; i < sim->n_heap; i++)
+        free(sim->heap[i]);
+    for (unsigned i = 0; i < sim->n_upstreams; i++) {
+        log_free(&sim->upstreams[i]->queries);
+        free(sim->upstreams[i]);
+    }
+    for (unsigned i = 0; i < sim->n_clients; i++) {
+        log_free(&sim->clients[i]->answers);
+        free(sim->clients[i]);
+    }
+    for (int i = 0; i < 2; i++)
+        free(sim->ports_taken[i]);
+    free(sim->clients);
+    free(sim->heap);
+    free(sim);
+    sim_current = NULL;
+}
+
+static uint64_t rotated(uint64_t x, int by)
+{
+    return x << by | x >> (64 - by);
+}
+
+uint64_t sim_random(struct sim *sim)
+{
+    uint64_t *s = sim->random, result = rotated(s[1] * 5, 7) * 9, t = s[1] << 17;
+
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotated(s[3], 45);
+    return result;
+}
+
+/* The bias of a multiplication is below 2^-32: a simulation does not mind. */
+uint32_t sim_random_below(struct sim *sim, uint32_t bound)
+{
+    return (uint32_t)((sim_random(sim) >> 32) * bound >> 32);
+}
+
+void sim_random_bytes(struct sim *sim, void *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)bytes)[i] = (uint8_t)(sim_random(sim) >> 56);
+}
+
+union rd_address sim_address(const char *text, uint16_t port)
+{
+    union rd_address address = {0};
+
+    if (inet_pton(AF_INET, text, &address.v4.sin_addr) == 1)
+        address.any.sa_family = AF_INET;
+    else if (inet_pton(AF_INET6, text, &address.v6.sin6_addr) == 1)
+        address.any.sa_family = AF_INET6;
+    else
+        abort();
+    address.v4.sin_port = htons(port);
+    return address;
+}
+
+void sim_broken(struct sim *sim, const char *format, ...)
+{
+    va_list args;
+
+    if (sim->broken[0])
+        return;
+    va_start(args, format);
+    vsnprintf(sim->broken, sizeof(sim->broken), format, args);
+    va_end(args);
+}
+
+/* Who lives here. */
+
+struct sim_upstream *sim_upstream_add(struct sim *sim, const char *address, sim_model *reply,
+                                      void *context, uint64_t latency_ns)
+{
+    struct sim_upstream *upstream = must(calloc(1, sizeof(*upstream)));
+
+    if (sim->n_upstreams == SIM_MAX_UPSTREAMS)
+        abort();
+    upstream->address = sim_address(address, 53);
+    upstream->reply = reply;
+    upstream->context = context;
+    upstream->latency_ns = latency_ns;
+    sim->upstreams[sim->n_upstreams++] = upstream;
+    return upstream;
+}
+
+struct sim_client *sim_client(struct sim *sim, const union rd_address *address)
+{
+    struct sim_client *client;
+
+    for (unsigned i = 0; i < sim->n_clients; i++) {
+        if (rd_address_equal(&sim->clients[i]->address, address))
+            return sim->clients[i];
+    }
+    if (sim->n_clients == sim->clients_room) {
+        sim->clients_room = sim->clients_room * 2 + 16;
+        sim->clients = must(realloc(sim->clients, sim->clients_room * sizeof(*sim->clients)));
+    }
+    client = must(calloc(1, sizeof(*client)));
+    client->address = *address;
+    sim->clients[sim->n_clients++] = client;
+    return client;
+}
+
+void sim_ask(struct sim *sim, const struct sim_client *client, const union rd_address *to,
+             const uint8_t *bytes, size_t len)
+{
+    sim_carry(sim, &client->address, to, bytes, len, 0, sim->client_latency_ns);
+}
+
+static union rd_address port_address(const struct sim *sim, sa_family_t family, uint16_t port)
+{
+    union rd_address address = family == AF_INET6 ? sim->host6 : sim->host4;
+
+    address.v4.sin_port = htons(port);
+    return address;
+}
+
+void sim_forge(struct sim *sim, const union rd_address *from, uint16_t to_port,
+               const uint8_t *bytes, size_t len, uint64_t delay_ns)
+{
+    union rd_address to = port_address(sim, from->any.sa_family, to_port);
+
+    sim_carry(sim, from, &to, bytes, len, 0, delay_ns);
+}
+
+void sim_reply(struct sim *sim, const struct sim_upstream *upstream, const uint8_t *bytes,
+               size_t len, uint16_t to_port, uint64_t delay_ns)
+{
+    sim_forge(sim, &upstream->address, to_port, bytes, len, delay_ns + upstream->latency_ns);
+}
+
+void sim_icmp(struct sim *sim, const struct sim_upstream *upstream, uint16_t to_port, int error,
+              uint64_t delay_ns)
+{
+    union rd_address to = port_address(sim, upstream->address.any.sa_family, to_port);
+
+    sim_carry(sim, &upstream->address, &to, NULL, 0, error, delay_ns + upstream->latency_ns);
+}
+
+void sim_reserve_port(struct sim *sim, sa_family_t family, uint16_t port)
+{
+    sim->ports_taken[family == AF_INET6][port] = 1;
+}
+
+/* The driver. */
+
+void sim_worker_add(struct sim *sim, bool (*turn)(void *context), void *context)
+{
+    if (sim->n_workers == SIM_MAX_WORKERS)
+        abort();
+    sim->workers[sim->n_workers++] = (struct sim_worker){turn, context, true};
+}
+
+bool sim_workers_running(const struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->n_workers; i++) {
+        if (sim->workers[i].running)
+            return true;
+    }
+    return false;
+}
+
+/* Each running worker once, in an order that the seed draws. Whether one wants to go on now. */
+static bool turn_workers(struct sim *sim)
+{
+    unsigned order[SIM_MAX_WORKERS];
+    bool busy = false;
+
+    for (unsigned i = 0; i < sim->n_workers; i++) {
+        unsigned j = sim_random_below(sim, i + 1);
+
+        order[i] = i;
+        order[i] = order[j];
+        order[j] = i;
+    }
+    for (unsigned i = 0; i < sim->n_workers; i++) {
+        struct sim_worker *worker = &sim->workers[order[i]];
+
+        if (!worker->running)
+            continue;
+        worker->running = worker->turn(worker->context);
+        if (worker->running && sim->ios[order[i]])
+            busy |= sim_io_busy(sim->ios[order[i]]);
+    }
+    return busy;
+}
+
+static uint64_t next_time(const struct sim *sim)
+{
+    uint64_t next = sim->n_heap ? sim->heap[0]->due_ns : RD_NEVER;
+
+    for (unsigned i = 0; i < sim->n_workers; i++) {
+        if (sim->workers[i].running && sim->ios[i] && sim_io_deadline(sim->ios[i]) < next)
+            next = sim_io_deadline(sim->ios[i]);
+    }
+    return next;
+}
+
+bool sim_run_until(struct sim *sim, sim_condition *done, void *context, uint64_t latest_ns)
+{
+    unsigned turns = 0;
+
+    while (!sim->broken[0]) {
+        bool busy;
+
+        sim_deliver_due(sim);
+        busy = turn_workers(sim);
+        if (done && done(context))
+            return true;
+        if (busy) {
+            if (++turns == TURNS_WITHOUT_TIME)
+                sim_broken(sim, "a worker spins");
+            continue;
+        }
+        if (next_time(sim) > latest_ns) {
+            if (latest_ns > sim->now_ns)
+                sim->now_ns = latest_ns;
+            return false;
+        }
+        if (next_time(sim) > sim->now_ns) {
+            sim->now_ns = next_time(sim);
+            turns = 0;
+        }
+    }
+    return false;
+}
+
+void sim_run_for(struct sim *sim, uint64_t ns)
+{
+    sim_run_until(sim, NULL, NULL, sim->now_ns + ns);
+}

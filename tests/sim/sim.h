@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sim.h - a world in memory for the workers: virtual time, clients, upstreams and the network
+ * between them, decided by one seed.
+ *
+ * What happens is a queue of datagrams ordered by (time, sequence); time moves only when every
+ * worker waits. The workers run on sim_io_ops (sim_io.c), a third filling of fastpath/io/io.h, and
+ * are turned by sim_run_until in an order that the seed draws. One thread; one world at a time.
+ * Not here: loss, delay and duplicates that no upstream model scripts. Their place is sim_carry,
+ * through which every datagram passes.
+ */
+#ifndef RINGDNS_TESTS_SIM_H
+#define RINGDNS_TESTS_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "io/io.h"
+#include "ringdns/limits.h"
+
+#define SIM_MAX_WORKERS   8
+#define SIM_MAX_UPSTREAMS 32
+#define SIM_START_NS      (3600 * RD_NS_PER_S)
+
+/* One datagram, from where it is carried until who it is for has it. ERROR is set for an ICMP
+ * message about one instead: it is for the port TO that is connected to FROM. */
+struct sim_datagram {
+    struct sim_datagram *next; /* in a worker's socket queue */
+    uint64_t due_ns, sequence;
+    union rd_address from, to;
+    uint32_t handle; /* in a worker's socket queue: the port, or the listener */
+    uint8_t origin;  /* the same: enum io_origin */
+    int error;
+    uint32_t len;
+    uint8_t bytes[];
+};
+
+/* What somebody received, oldest first. */
+struct sim_packet {
+    uint64_t at_ns;
+    union rd_address from, to;
+    uint32_t len;
+    uint8_t *bytes;
+};
+
+struct sim_log {
+    struct sim_packet *at;
+    unsigned n, room;
+};
+
+struct sim_client {
+    union rd_address address;
+    struct sim_log answers;
+};
+
+struct sim;
+struct sim_io;
+struct sim_upstream;
+
+/* What an upstream does with a query: nothing, or sim_reply any number of times. */
+typedef void sim_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query,
+                       size_t len, uint16_t from_port);
+
+struct sim_upstream {
+    union rd_address address;
+    sim_model *reply;    /* NULL: silent */
+    void *context;       /* the model's own */
+    uint64_t latency_ns; /* each way */
+    int send_error;      /* positive errno: the kernel takes no packet to it */
+    struct sim_log queries;
+};
+
+struct sim_worker {
+    bool (*turn)(void *context); /* false: it is through */
+    void *context;
+    bool running;
+};
+
+struct sim {
+    uint64_t now_ns;
+    uint64_t random[4]; /* xoshiro256**: the world's own, the workers have theirs */
+    uint64_t trace;     /* a hash of everything that was delivered, and when */
+    struct sim_datagram **heap;
+    size_t n_heap, heap_room;
+    uint64_t sequence;
+
+    union rd_address host4, host6; /* where the workers' ports live */
+    uint64_t client_latency_ns;    /* each way */
+    unsigned listener_room;        /* datagrams that a listener's queue takes; more are dropped */
+    int port_error;                /* positive errno: the system refuses every port */
+    uint8_t *ports_taken[2];       /* by family and port: a test's reservations and open ports */
+
+    struct sim_upstream *upstreams[SIM_MAX_UPSTREAMS];
+    unsigned n_upstreams;
+    struct sim_client **clients;
+    unsigned n_clients, clients_room;
+    struct sim_io *ios[SIM_MAX_WORKERS]; /* by the plan's worker number; NULL: not open */
+    unsigned n_ios;
+    struct sim_worker workers[SIM_MAX_WORKERS];
+    unsigned n_workers;
+
+    unsigned answers;     /* received by clients, all together */
+    unsigned buffers_out; /* with the workers now */
+    unsigned ports_open;
+    unsigned ports_peak;   /* the most that were open at a time */
+    uint32_t handles_used; /* one above the highest port handle that was ever given out */
+    char broken[160];      /* the first rule of io.h that a worker broke; empty: none */
+};
+
+/* The world that sim_io_ops.open finds. */
+extern struct sim *sim_current;
+
+/* A world without anybody, and sim_current. Never NULL: no memory ends the program. */
+struct sim *sim_new(uint64_t seed);
+/* Ends the world; workers' ios are closed before. NULL is allowed. */
+void sim_free(struct sim *sim);
+
+uint64_t sim_random(struct sim *sim);
+uint32_t sim_random_below(struct sim *sim, uint32_t bound);
+void sim_random_bytes(struct sim *sim, void *bytes, size_t len);
+
+/* "192.0.2.1" or "2001:db8::1"; anything else ends the program. */
+union rd_address sim_address(const char *text, uint16_t port);
+
+/* An upstream that answers by REPLY after LATENCY each way. Owned by the world. */
+struct sim_upstream *sim_upstream_add(struct sim *sim, const char *address, sim_model *reply,
+                                      void *context, uint64_t latency_ns);
+/* Sends from UPSTREAM to our port TO_PORT, DELAY_NS plus its latency from now. */
+void sim_reply(struct sim *sim, const struct sim_upstream *upstream, const uint8_t *bytes,
+               size_t len, uint16_t to_port, uint64_t delay_ns);
+/* The same from anybody. */
+void sim_forge(struct sim *sim, const union rd_address *from, uint16_t to_port,
+               const uint8_t *bytes, size_t len, uint64_t delay_ns);
+/* An ICMP error about UPSTREAM reaches our port TO_PORT. ERROR: a positive errno. */
+void sim_icmp(struct sim *sim, const struct sim_upstream *upstream, uint16_t to_port, int error,
+              uint64_t delay_ns);
+
+/* The client with this address, made when it is new. Owned by the world. */
+struct sim_client *sim_client(struct sim *sim, const union rd_address *address);
+/* Sends from CLIENT to the listener TO. */
+void sim_ask(struct sim *sim, const struct sim_client *client, const union rd_address *to,
+             const uint8_t *bytes, size_t len);
+
+/* No port_open gets PORT of FAMILY from now on. */
+void sim_reserve_port(struct sim *sim, sa_family_t family, uint16_t port);
+
+/* Every datagram passes here: it arrives DELAY_NS from now. */
+void sim_carry(struct sim *sim, const union rd_address *from, const union rd_address *to,
+               const void *bytes, size_t len, int error, uint64_t delay_ns);
+/* Gives what is due to whom it is for. */
+void sim_deliver_due(struct sim *sim);
+/* Notes a broken rule of io.h; the first one stays. */
+void sim_broken(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* TURN will be called with CONTEXT until it returns false. Its io is the next one that was opened
+ * (in the order of the plan's worker numbers). */
+void sim_worker_add(struct sim *sim, bool (*turn)(void *context), void *context);
+bool sim_workers_running(const struct sim *sim);
+
+typedef bool sim_condition(void *context);
+/* Turns the workers and moves time until DONE says true, or time is LATEST_NS and everybody waits
+ * for later. DONE may be NULL. Whether DONE said true; false at once when a rule is broken. */
+bool sim_run_until(struct sim *sim, sim_condition *done, void *context, uint64_t latest_ns);
+void sim_run_for(struct sim *sim, uint64_t ns);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sim_io.h - a worker's sockets in the simulated world, as the world itself sees them.
+ */
+#ifndef RINGDNS_TESTS_SIM_IO_H
+#define RINGDNS_TESTS_SIM_IO_H
+
+#include "sim/sim.h"
+
+extern const struct io_ops sim_io_ops;
+
+/* Whether DATAGRAM is for a socket of IO; then it owns it, or has dropped it as the kernel would.
+ */
+bool sim_io_arrive(struct sim_io *io, struct sim_datagram *datagram);
+/* Whether IO has a listener for TO. */
+bool sim_io_listens(const struct sim_io *io, const union rd_address *to);
+/* The worker has reason to turn again before anything else happens. */
+bool sim_io_busy(const struct sim_io *io);
+/* When it wants to turn by itself; RD_NEVER before its first turn. */
+uint64_t sim_io_deadline(const struct sim_io *io);
+
+#endif
