@@ -56,7 +56,7 @@ int servers_read(const char *path, struct rd_config *config)
         r = resolv_conf_read(path, &config->listen, &local, &servers);
     local_addresses_free(&local);
     if (r == 0 && servers.n == 0)
-        r = -ENOENT;
+        r = -ENODATA;
     if (r == 0)
         config->pools[0].servers = servers;
     return r;

@@ -16,7 +16,7 @@ bool servers_from_system(const struct rd_config *config);
 void servers_check(const struct rd_config *config, struct config_errors *errors);
 
 /* Fills pool default of CONFIG from the file PATH.
- * 0: done. Negative errno: the file cannot be read. -ENOENT also: it names no usable server.
+ * 0: done. -ENODATA: it names no usable server. Other negative errno: it cannot be read.
  * CONFIG is untouched on error; warnings are logged. */
 int servers_read(const char *path, struct rd_config *config);
 

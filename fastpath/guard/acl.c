@@ -6,6 +6,7 @@
 #include "guard/acl.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static struct rd_acl_key key_of(const uint8_t host[16])
 {
@@ -47,40 +48,62 @@ static int range_compare(const void *a, const void *b)
                        ((const struct rd_acl_range *)b)->first);
 }
 
-void rd_acl_init(struct rd_acl *acl, const struct rd_prefix *prefixes, uint32_t n)
+/* Sorts, and merges what overlaps. */
+static void settle(struct rd_acl_list *list)
 {
     uint32_t kept = 0;
 
-    for (uint32_t i = 0; i < n; i++)
-        acl->ranges[i] = range_of(&prefixes[i]);
-    qsort(acl->ranges, n, sizeof(acl->ranges[0]), range_compare);
-    for (uint32_t i = 0; i < n; i++) {
-        /* Prefixes are nested or disjoint, so a range that starts inside another lies inside. */
-        if (kept > 0 && key_compare(acl->ranges[i].first, acl->ranges[kept - 1].last) <= 0) {
-            if (key_compare(acl->ranges[i].last, acl->ranges[kept - 1].last) > 0)
-                acl->ranges[kept - 1].last = acl->ranges[i].last;
+    qsort(list->ranges, list->n, sizeof(list->ranges[0]), range_compare);
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct rd_acl_range *range = &list->ranges[i];
+
+        /* Prefixes are nested or disjoint, and the wider of two that begin together may be last. */
+        if (kept > 0 && key_compare(range->first, list->ranges[kept - 1].last) <= 0) {
+            if (key_compare(range->last, list->ranges[kept - 1].last) > 0)
+                list->ranges[kept - 1].last = range->last;
             continue;
         }
-        acl->ranges[kept++] = acl->ranges[i];
+        list->ranges[kept++] = *range;
     }
-    acl->n = kept;
+    list->n = kept;
+}
+
+static bool is_v4(const struct rd_prefix *prefix)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    return prefix->bits >= 96 && memcmp(prefix->bytes, mapped, sizeof(mapped)) == 0;
+}
+
+void rd_acl_init(struct rd_acl *acl, const struct rd_prefix *prefixes, uint32_t n)
+{
+    acl->v4.n = 0;
+    acl->v6.n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct rd_acl_list *list = is_v4(&prefixes[i]) ? &acl->v4 : &acl->v6;
+
+        list->ranges[list->n++] = range_of(&prefixes[i]);
+    }
+    settle(&acl->v4);
+    settle(&acl->v6);
 }
 
 bool rd_acl_allows(const struct rd_acl *acl, const union rd_address *address)
 {
-    uint8_t host[16];
+    const struct rd_acl_list *list = address->any.sa_family == AF_INET6 ? &acl->v6 : &acl->v4;
+    uint32_t low = 0, high = list->n;
     struct rd_acl_key key;
-    uint32_t low = 0, high = acl->n;
+    uint8_t host[16];
 
     rd_address_host(address, host);
     key = key_of(host);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (key_compare(acl->ranges[middle].last, key) < 0)
+        if (key_compare(list->ranges[middle].last, key) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < acl->n && key_compare(acl->ranges[low].first, key) <= 0;
+    return low < list->n && key_compare(list->ranges[low].first, key) <= 0;
 }

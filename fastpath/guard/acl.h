@@ -20,10 +20,16 @@ struct rd_acl_range {
     struct rd_acl_key first, last;
 };
 
-/* Ranges are disjoint and ascending; never changed once made, so any thread may ask. */
-struct rd_acl {
+/* Disjoint and ascending. */
+struct rd_acl_list {
     uint32_t n;
     struct rd_acl_range ranges[RD_MAX_PREFIXES];
+};
+
+/* A list for each family: ::/0 is every IPv6 address and no other. Never changed once made, so any
+ * thread may ask. */
+struct rd_acl {
+    struct rd_acl_list v4, v6;
 };
 
 /* N is at most RD_MAX_PREFIXES; overlapping prefixes are merged. */

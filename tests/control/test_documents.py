@@ -19,7 +19,8 @@ class DocumentsTest(unittest.TestCase):
     maxDiff = None
 
     def test_references_are_up_to_date(self):
-        for path, flag in (("doc/options.md", "--help-config"), ("doc/counters.md", "--help-stats")):
+        for path, flag in (("doc/options.md", "--help-config"),
+                           ("doc/counters.md", "--help-stats")):
             with self.subTest(path):
                 self.assertEqual(read(path), run([binary(), flag + "=markdown"]),
                                  f"write it anew: ringdns {flag}=markdown > {path}")

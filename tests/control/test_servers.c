@@ -160,7 +160,7 @@ static void test_takes_no_more_than_a_pool_holds(void **state)
     assert_int_equal(servers.n, RD_MAX_SERVERS);
 }
 
-static void test_an_absent_file_changes_nothing(void **state)
+static void test_an_absent_or_empty_file_changes_nothing(void **state)
 {
     static struct rd_config config;
 
@@ -168,6 +168,7 @@ static void test_an_absent_file_changes_nothing(void **state)
     config_defaults(&config);
     assert_true(servers_from_system(&config));
     assert_int_equal(servers_read("/nonexistent/resolv.conf", &config), -ENOENT);
+    assert_int_equal(servers_read("/dev/null", &config), -ENODATA);
     assert_int_equal(config.pools[0].servers.n, 0);
 }
 
@@ -194,7 +195,7 @@ int main(void)
         cmocka_unit_test(test_reads_nameserver_lines),
         cmocka_unit_test(test_leaves_out_what_cannot_be_asked),
         cmocka_unit_test(test_takes_no_more_than_a_pool_holds),
-        cmocka_unit_test(test_an_absent_file_changes_nothing),
+        cmocka_unit_test(test_an_absent_or_empty_file_changes_nothing),
         cmocka_unit_test(test_formatting_says_when_it_leaves_out),
     };
 

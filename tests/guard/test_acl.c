@@ -82,7 +82,7 @@ static void test_a_prefix_reaches_from_its_first_to_its_last_address(void **stat
 static void test_everything_of_one_family_is_nothing_of_the_other(void **state)
 {
     struct rd_acl *acl = calloc(1, sizeof(*acl));
-    struct rd_prefix v4 = prefix("0.0.0.0", 0);
+    struct rd_prefix v4 = prefix("0.0.0.0", 0), v6 = prefix("::", 0);
 
     (void)state;
     rd_acl_init(acl, &v4, 1);
@@ -90,6 +90,11 @@ static void test_everything_of_one_family_is_nothing_of_the_other(void **state)
     assert_true(allows(acl, "255.255.255.255"));
     assert_false(allows(acl, "::1"));
     assert_false(allows(acl, "2001:db8::1"));
+    rd_acl_init(acl, &v6, 1);
+    assert_true(allows(acl, "::"));
+    assert_true(allows(acl, "2001:db8::1"));
+    assert_false(allows(acl, "127.0.0.1"));
+    assert_false(allows(acl, "255.255.255.255"));
     free(acl);
 }
 
@@ -102,7 +107,7 @@ static void test_nested_and_repeated_prefixes_are_one(void **state)
 
     (void)state;
     rd_acl_init(acl, list, 5);
-    assert_int_equal(acl->n, 2);
+    assert_int_equal(acl->v4.n, 2);
     assert_true(allows(acl, "10.255.0.1"));
     assert_true(allows(acl, "11.0.0.0"));
     assert_false(allows(acl, "12.0.0.0"));
