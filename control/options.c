@@ -16,7 +16,7 @@
 #include "escape.h"
 
 const char options_help[] =
-    "ringdns [options]: a caching DNS forwarder\n"
+    "ringdns [options]: a DNS forwarder\n"
     "\n"
     "  -c FILE              configuration (YAML); options below go over it\n"
     "  --listen ADDR[:PORT] address that clients ask; may be repeated, replaces the file's list\n"

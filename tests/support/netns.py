@@ -32,15 +32,28 @@ def mount(source, target, flags):
     checked(libc.mount(source.encode(), target.encode(), None, flags, None), f"mount {target}")
 
 
+def _root_is_shared():
+    """Does what is mounted below / show up elsewhere? Asked of the mount that holds /, by its
+    number: in a chroot / itself may be no mount point, and not be listed."""
+    root = os.open("/", os.O_PATH)
+    try:
+        with open(f"/proc/self/fdinfo/{root}", encoding="utf-8") as file:
+            number = next(line.split()[1] for line in file if line.startswith("mnt_id:"))
+    finally:
+        os.close(root)
+    with open("/proc/1/mountinfo", encoding="utf-8") as file:
+        return any(line.split()[0] == number and "shared:" in line for line in file)
+
+
 def _private_mounts():
     """A mount namespace of one's own that nothing leaks out of."""
+    shared = _root_is_shared()
     checked(libc.unshare(CLONE_NEWNS), "unshare")
     try:
         mount("none", "/", MS_REC | MS_PRIVATE)
-    except OSError:  # in a chroot / may be no mount point; then nothing above it may be shared
-        with open("/proc/1/mountinfo", encoding="utf-8") as file:
-            if "shared:" in file.read():
-                raise
+    except OSError:  # in a chroot / may be no mount point
+        if shared:
+            raise
 
 
 class Namespace:

@@ -8,6 +8,7 @@ RINGDNS_IO names the back end that tests use which do not care (default: auto).
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -36,16 +37,20 @@ def endpoint(address, port):
 
 
 def free_port(addresses=("127.0.0.1",)):
-    """A UDP and TCP port that nobody has on any of ADDRESSES."""
-    for _ in range(100):
+    """A UDP and TCP port that nobody has on any of ADDRESSES.
+
+    None that the kernel gives out by itself: dig sets SO_REUSEPORT, so it would now and then be
+    given our listener's port, and talk to itself."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first, last = map(int, file.read().split())
+    choice = [*range(10000, first), *range(last + 1, 65536)] or range(10000, 65536)
+    for port in random.sample(choice, min(100, len(choice))):
         with contextlib.ExitStack() as stack:
-            port = 0
             try:
                 for address in addresses:
                     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                         sock = stack.enter_context(socket.socket(family(address), kind))
                         sock.bind((address, port))
-                        port = sock.getsockname()[1]
                 return port
             except OSError:
                 continue
