@@ -7,7 +7,8 @@ from support import wire
 from support.case import ForwarderCase
 from support.client import Client
 
-IDENTITY = {"identity": {"nsid": "node-7.example", "server": "server seven", "version": "Ringdns 7"}}
+IDENTITY = {"identity": {"nsid": "node-7.example", "server": "server seven",
+                         "version": "Ringdns 7"}}
 NSID = wire.option(wire.NSID)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Names as the textbooks resolve them: a root, two TLDs and arpa, four authoritative zones, resolvers
-that walk, Ringdns in front, and in front of that what people use: dig, nslookup, getent, and a mail
-that finds its way by MX.
+"""Names as the textbooks resolve them: a root, two TLDs and arpa, four authoritative zones,
+resolvers that walk, Ringdns in front, and in front of that what people use: dig, nslookup, getent,
+and a mail that finds its way by MX.
 
 All in one namespace: every server has an address of its own, at port 53; /etc/resolv.conf there
 names Ringdns.
@@ -112,8 +112,8 @@ class HierarchyTest(unittest.TestCase):
             [(address, 53) for address in RESOLVERS], namespace=self.namespace))
 
     def dig(self, name, rtype, *options):
-        reply, = dig.ask(("127.0.0.1", 53), [(name, rtype)], options, preexec=(self.namespace.join,))
-        return reply
+        return dig.ask(("127.0.0.1", 53), [(name, rtype)], options,
+                       preexec=(self.namespace.join,))[0]
 
     def check_names(self):
         self.assertEqual(self.dig("gaia.cs.umass.edu", "A").answer,

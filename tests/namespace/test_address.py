@@ -26,11 +26,11 @@ class AddressCase(unittest.TestCase):
             side.no_dad()
         netns.link(self.here, self.there)
         self.here.ip(f"addr add {HERE4}/24 dev veth0")
-        self.here.ip(f"addr add {HERE6}/64 dev veth0")
+        self.here.ip(f"addr add {HERE6}/64 dev veth0 nodad")
         for address in THERE4:
             self.there.ip(f"addr add {address}/24 dev veth0")
         for address in THERE6:
-            self.there.ip(f"addr add {address}/64 dev veth0")
+            self.there.ip(f"addr add {address}/64 dev veth0 nodad")
 
     def upstream(self, behaviour=good, addresses=(HERE4,)):
         return self.enterContext(Upstream(behaviour, addresses, 53, self.here))
@@ -128,7 +128,7 @@ class ListenTest(AddressCase):
         self.serve([THERE4[0], "10.9.0.77", "fd00:9::77"], config={"freebind": True})
         self.ask(THERE4[0])
         self.there.ip("addr add 10.9.0.77/24 dev veth0")
-        self.there.ip("addr add fd00:9::77/64 dev veth0")
+        self.there.ip("addr add fd00:9::77/64 dev veth0 nodad")
         self.ask("10.9.0.77")
         self.ask("fd00:9::77")
 
@@ -208,7 +208,7 @@ class AccessTest(AddressCase):
         self.upstream()
         self.here.ip("addr add 203.0.113.5/32 dev veth0")
         self.there.ip("route add 203.0.113.5/32 dev veth0")
-        self.here.ip("addr add 2001:db8:5::5/128 dev veth0")
+        self.here.ip("addr add 2001:db8:5::5/128 dev veth0 nodad")
         self.there.ip("-6 route add 2001:db8:5::5/128 dev veth0")
         self.serve(["0.0.0.0", "::"])
         for bind, server in ((("203.0.113.5", 0), THERE4[0]), (("2001:db8:5::5", 0), THERE6[0])):

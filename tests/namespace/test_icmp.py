@@ -42,7 +42,7 @@ class IcmpTest(unittest.TestCase):
         netns.link(self.here, self.there)
         for side, address, address6 in ((self.here, HERE, HERE6), (self.there, THERE, THERE6)):
             side.ip(f"addr add {address}/24 dev veth0")
-            side.ip(f"addr add {address6}/64 dev veth0")
+            side.ip(f"addr add {address6}/64 dev veth0 nodad")
         self.upstream = self.enterContext(
             Upstream(lambda arrival: [], (HERE, HERE6), 53, self.here))
         self.ringdns = self.enterContext(

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import unittest
 
-from support.process import checked, libc, run
+from support.process import checked, libc, patience, run, wait_until
 
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
@@ -175,7 +175,15 @@ class Namespace:
 
 
 def link(left, right, left_name="veth0", right_name="veth0"):
-    """A veth pair between two namespaces, up at both ends."""
+    """A veth pair between two namespaces, up at both ends, with link-local addresses in use."""
     left.ip(f"link add {left_name} type veth peer name {right_name} netns {right.path}")
     for side, device in ((left, left_name), (right, right_name)):
         side.ip(f"link set {device} up")
+    for side, device in ((left, left_name), (right, right_name)):
+        wait_until(lambda: usable(side, device), patience(5),  # pylint: disable=cell-var-from-loop
+                   lambda: f"no link-local address: {side.ip(f'addr show dev {device}')}")
+
+
+def usable(side, device):
+    text = side.ip(f"-6 addr show dev {device} scope link")
+    return "inet6 fe80" in text and "tentative" not in text

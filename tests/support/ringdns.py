@@ -123,7 +123,11 @@ class Ringdns:
         """Ends it, and asserts that it went well."""
         died = not self.process.alive()
         self.process.signal(number)
-        self.judge(self.process.wait(10), "died before it was stopped" if died else "stopped")
+        try:
+            status = self.process.wait(10)
+        finally:
+            self._tidy()
+        self.judge(status, "died before it was stopped" if died else "stopped")
 
     def judge(self, status, what="ended", expected=0):
         """Asserts its exit status, and that no sanitizer reported; its folder goes."""
@@ -172,7 +176,7 @@ class Ringdns:
             seen.update(self.stats())
             return condition(seen)
         wait_until(look, patience(seconds),
-                   lambda: f"the counters never became so: { {k: v for k, v in seen.items() if v} }")
+                   lambda: f"never so: { {name: n for name, n in seen.items() if n} }")
         return seen
 
     def wait_quiet(self, seconds=5):
