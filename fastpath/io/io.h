@@ -33,10 +33,10 @@ struct io_message {
     uint8_t *data;
     uint32_t len;
     uint32_t cap;
-    uint32_t buffer; /* opaque: which buffer */
-    uint32_t port;   /* IO_PORT: the port it came to, or is to leave from */
-    uint8_t origin;  /* enum io_origin; of a message to be sent: where it goes */
-    bool cut;        /* the datagram was longer than the buffer; len is what is left of it */
+    uint32_t buffer;     /* opaque: which buffer */
+    uint32_t port;       /* IO_PORT: the port it came to, or is to leave from */
+    uint8_t origin;      /* enum io_origin; of a message to be sent: where it goes */
+    bool cut;            /* the datagram was longer than the buffer; len is what is left of it */
     struct io_path path; /* IO_CLIENT only: a port is connected, its peer is known */
 };
 
@@ -54,12 +54,12 @@ struct io_event {
 struct io_plan {
     const union rd_address *listeners;
     uint32_t n_listeners;
-    unsigned worker, workers;     /* listening sockets are shared by SO_REUSEPORT */
+    unsigned worker, workers; /* listening sockets are shared by SO_REUSEPORT */
     uint32_t receive_buffer_bytes;
-    uint32_t max_ports;           /* handles are 0 .. max_ports - 1 */
+    uint32_t max_ports; /* handles are 0 .. max_ports - 1 */
     uint32_t buffers, answer_buffers;
     bool freebind;
-    struct rd_stats *stats;       /* this layer counts its own troubles here; outlives the io */
+    struct rd_stats *stats; /* this layer counts its own troubles here; outlives the io */
 };
 
 struct io;

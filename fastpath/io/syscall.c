@@ -71,26 +71,6 @@ static uint64_t turn(struct io *io, uint64_t deadline_ns)
     return sys->now_ns;
 }
 
-static unsigned events(struct io *io, struct io_event *ret_events, unsigned max)
-{
-    return ports_read(&((struct syscall_io *)io)->ports, ret_events, max);
-}
-
-static bool alloc(struct io *io, struct io_message *ret_msg)
-{
-    struct syscall_io *sys = (struct syscall_io *)io;
-    uint32_t number;
-
-    if (!buffers_take(&sys->buffers, &number))
-        return false;
-    ret_msg->data = buffers_at(&sys->buffers, number);
-    ret_msg->len = 0;
-    ret_msg->cap = RD_BUFFER_BYTES;
-    ret_msg->buffer = number;
-    ret_msg->cut = false;
-    return true;
-}
-
 static void drop(struct io *io, const struct io_message *msgs, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
@@ -101,8 +81,8 @@ static void unlisten(struct io *io)
 {
     struct syscall_io *sys = (struct syscall_io *)io;
 
-    for (uint32_t i = 0; i < sys->n_listeners; i++)
-        epoll_ctl(sys->epoll, EPOLL_CTL_DEL, sys->listeners[i].fd, NULL);
+    for (uint32_t i = 0; i < sys->base.n_listeners; i++)
+        epoll_ctl(sys->epoll, EPOLL_CTL_DEL, sys->base.listeners[i].fd, NULL);
 }
 
 static int port_open(struct io *io, const union rd_address *to, uint16_t local_port)
@@ -110,18 +90,18 @@ static int port_open(struct io *io, const union rd_address *to, uint16_t local_p
     struct syscall_io *sys = (struct syscall_io *)io;
     int fd, port, error;
 
-    if (sys->ports.n_free == 0)
+    if (sys->base.ports.n_free == 0)
         return -EMFILE;
     fd = port_socket(to, local_port);
     if (fd < 0)
         return fd;
-    port = ports_take(&sys->ports, fd);
+    port = ports_take(&sys->base.ports, fd);
     error = watch(sys->epoll, fd, EPOLLIN,
-                  syscall_tag(SYSCALL_PORT, sys->ports.at[port].generation, (uint32_t)port));
+                  syscall_tag(SYSCALL_PORT, sys->base.ports.at[port].generation, (uint32_t)port));
     if (error == 0)
         return port;
     close(fd);
-    ports_release(&sys->ports, (uint32_t)port);
+    ports_release(&sys->base.ports, (uint32_t)port);
     return error;
 }
 
@@ -129,40 +109,18 @@ static void port_close(struct io *io, uint32_t port)
 {
     struct syscall_io *sys = (struct syscall_io *)io;
 
-    if (sys->ports.at[port].state != PORT_OPEN)
+    if (sys->base.ports.at[port].state != PORT_OPEN)
         return;
-    rd_stat_add(&sys->stats->dropped_port, socket_drops(sys->ports.at[port].fd));
-    close(sys->ports.at[port].fd);
-    ports_release(&sys->ports, port);
-}
-
-static void wake(struct io *io)
-{
-    static const uint64_t one = 1;
-    int saved = errno;
-
-    /* A full counter has been noticed already. */
-    if (write(((struct syscall_io *)io)->doorbell, &one, sizeof(one)) < 0)
-        errno = saved;
-}
-
-static uint64_t dropped(struct io *io)
-{
-    struct syscall_io *sys = (struct syscall_io *)io;
-
-    return listeners_dropped(sys->listeners, sys->n_listeners);
-}
-
-uint32_t syscall_buffers_out(const struct io *io)
-{
-    return ((const struct syscall_io *)io)->buffers.out;
+    rd_stat_add(&sys->base.stats->dropped_port, socket_drops(sys->base.ports.at[port].fd));
+    close(sys->base.ports.at[port].fd);
+    ports_release(&sys->base.ports, port);
 }
 
 static void stop(struct io *io)
 {
     struct syscall_io *sys = (struct syscall_io *)io;
 
-    for (uint32_t i = 0; i < sys->ports.max; i++)
+    for (uint32_t i = 0; i < sys->base.ports.max; i++)
         port_close(io, i);
     if (sys->epoll >= 0)
         close(sys->epoll);
@@ -181,13 +139,13 @@ static int watch_all(struct syscall_io *sys)
     sys->epoll_doorbell = epoll_create1(EPOLL_CLOEXEC);
     if (sys->epoll < 0 || sys->epoll_doorbell < 0)
         return -errno;
-    for (uint32_t i = 0; error == 0 && i < sys->n_listeners; i++)
-        error =
-            watch(sys->epoll, sys->listeners[i].fd, EPOLLIN, syscall_tag(SYSCALL_LISTENER, 0, i));
+    for (uint32_t i = 0; error == 0 && i < sys->base.n_listeners; i++)
+        error = watch(sys->epoll, sys->base.listeners[i].fd, EPOLLIN,
+                      syscall_tag(SYSCALL_LISTENER, 0, i));
     if (error == 0)
-        error = watch(sys->epoll, sys->doorbell, EPOLLIN | EPOLLET, bell);
+        error = watch(sys->epoll, sys->base.doorbell, EPOLLIN | EPOLLET, bell);
     if (error == 0)
-        error = watch(sys->epoll_doorbell, sys->doorbell, EPOLLIN | EPOLLET, bell);
+        error = watch(sys->epoll_doorbell, sys->base.doorbell, EPOLLIN | EPOLLET, bell);
     return error;
 }
 
@@ -208,56 +166,33 @@ static void close_all(struct io *io)
 {
     struct syscall_io *sys = (struct syscall_io *)io;
 
-    listeners_close(sys->listeners, sys->n_listeners);
-    if (sys->doorbell >= 0)
-        close(sys->doorbell);
-    buffers_deinit(&sys->buffers);
-    ports_deinit(&sys->ports);
-    free(sys->listeners);
+    socket_io_close(&sys->base);
     free(sys->home);
     free(sys);
-}
-
-static int allocate(struct syscall_io *sys, const struct io_plan *plan)
-{
-    int error = buffers_init(&sys->buffers, plan->buffers, plan->answer_buffers);
-
-    if (error == 0)
-        error = ports_init(&sys->ports, plan->max_ports);
-    if (error < 0)
-        return error;
-    sys->listeners = calloc(plan->n_listeners + 1u, sizeof(*sys->listeners));
-    sys->home = calloc(sys->buffers.received, sizeof(*sys->home));
-    if (sys->listeners == NULL || sys->home == NULL)
-        return -ENOMEM;
-    for (sys->n_home = 0; sys->n_home < sys->buffers.received; sys->n_home++)
-        sys->home[sys->n_home] = sys->n_home;
-    sys->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return sys->doorbell < 0 ? -errno : 0;
 }
 
 static int open_all(const struct io_plan *plan, struct io **ret_io, struct rd_failure *ret_failure)
 {
     struct syscall_io *sys = calloc(1, sizeof(*sys));
-    struct rd_failure failure = {"allocate memory", -1};
-    int error = -ENOMEM;
+    int error;
 
-    if (sys != NULL) {
-        sys->io.ops = &io_syscall_ops;
-        sys->stats = plan->stats;
-        sys->epoll = sys->epoll_doorbell = sys->doorbell = -1;
-        error = allocate(sys, plan);
-    }
-    if (error == 0)
-        error = listeners_open(plan, sys->listeners, &failure);
+    *ret_failure = (struct rd_failure){"allocate memory", -1};
+    if (sys == NULL)
+        return -ENOMEM;
+    error = socket_io_open(plan, &io_syscall_ops, &sys->base, ret_failure);
     if (error < 0) {
-        if (sys != NULL)
-            close_all(&sys->io);
-        *ret_failure = failure;
+        free(sys);
         return error;
     }
-    sys->n_listeners = plan->n_listeners;
-    *ret_io = &sys->io;
+    sys->epoll = sys->epoll_doorbell = -1;
+    sys->home = calloc(sys->base.buffers.received, sizeof(*sys->home));
+    if (sys->home == NULL) {
+        close_all(&sys->base.io);
+        return -ENOMEM;
+    }
+    for (sys->n_home = 0; sys->n_home < sys->base.buffers.received; sys->n_home++)
+        sys->home[sys->n_home] = sys->n_home;
+    *ret_io = &sys->base.io;
     return 0;
 }
 
@@ -268,13 +203,13 @@ const struct io_ops io_syscall_ops = {
     .stop = stop,
     .turn = turn,
     .recv = syscall_recv,
-    .events = events,
-    .alloc = alloc,
+    .events = socket_io_events,
+    .alloc = socket_io_alloc,
     .send = syscall_send,
     .drop = drop,
     .unlisten = unlisten,
     .port_open = port_open,
     .port_close = port_close,
-    .wake = wake,
-    .dropped = dropped,
+    .wake = socket_io_wake,
+    .dropped = socket_io_dropped,
 };

@@ -10,10 +10,7 @@
 
 #include <sys/epoll.h>
 
-#include "io/buffers.h"
-#include "io/io.h"
-#include "io/ports.h"
-#include "io/socket.h"
+#include "io/socket_io.h"
 
 #define SYSCALL_BATCH 64  /* datagrams in one system call */
 #define SYSCALL_READY 128 /* sockets reported at a time */
@@ -31,17 +28,11 @@ struct syscall_batch {
 };
 
 struct syscall_io {
-    struct io io;
-    struct rd_stats *stats;
-    struct buffers buffers;
+    struct socket_io base;
     uint32_t *home; /* receive buffers that are home */
     uint32_t n_home;
-    struct ports ports;
-    struct listener *listeners;
-    uint32_t n_listeners;
     int epoll;          /* every socket and the doorbell */
     int epoll_doorbell; /* the doorbell alone: while no buffer is home, sockets must not wake us */
-    int doorbell;
     bool paused;
     uint64_t now_ns;
     struct epoll_event ready[SYSCALL_READY];
@@ -57,24 +48,21 @@ static inline uint64_t syscall_tag(enum syscall_ready kind, uint32_t generation,
 /* Gives a buffer back to where it belongs. */
 static inline void syscall_give(struct syscall_io *sys, uint32_t number)
 {
-    if (!buffers_is_received(&sys->buffers, number)) {
-        buffers_give(&sys->buffers, number);
+    if (!buffers_is_received(&sys->base.buffers, number)) {
+        buffers_give(&sys->base.buffers, number);
         return;
     }
     sys->home[sys->n_home++] = number;
-    sys->buffers.out--;
+    sys->base.buffers.out--;
 }
 
 /* Counts the beginning of a pause for want of buffers. */
 static inline void syscall_pause(struct syscall_io *sys)
 {
     if (!sys->paused)
-        rd_stat_inc(&sys->stats->io_no_buffers);
+        rd_stat_inc(&sys->base.stats->io_no_buffers);
     sys->paused = true;
 }
-
-/* Buffers that are not home. */
-uint32_t syscall_buffers_out(const struct io *io);
 
 /* syscall_packets.c */
 unsigned syscall_recv(struct io *io, struct io_message *msgs, unsigned max);

@@ -24,7 +24,8 @@ static int read_batch(struct syscall_io *sys, int fd, bool named, bool wildcard,
         struct msghdr *header = &in->msgs[i].msg_hdr;
 
         in->buffers[i] = sys->home[sys->n_home - 1 - i];
-        in->iovs[i] = (struct iovec){buffers_at(&sys->buffers, in->buffers[i]), RD_BUFFER_BYTES};
+        in->iovs[i] =
+            (struct iovec){buffers_at(&sys->base.buffers, in->buffers[i]), RD_BUFFER_BYTES};
         header->msg_iov = &in->iovs[i];
         header->msg_iovlen = 1;
         header->msg_name = named ? &in->peers[i] : NULL;
@@ -36,7 +37,7 @@ static int read_batch(struct syscall_io *sys, int fd, bool named, bool wildcard,
     if (n < 0)
         return -errno;
     sys->n_home -= (uint32_t)n;
-    sys->buffers.out += (uint32_t)n;
+    sys->base.buffers.out += (uint32_t)n;
     return n;
 }
 
@@ -54,12 +55,12 @@ static void fill(const struct syscall_io *sys, unsigned i, struct io_message *ms
 static unsigned read_listener(struct syscall_io *sys, uint32_t way, struct io_message *msgs,
                               unsigned max)
 {
-    const struct listener *listener = &sys->listeners[way];
+    const struct listener *listener = &sys->base.listeners[way];
     int n = read_batch(sys, listener->fd, true, listener->wildcard, max);
 
     if (n < 0) {
         if (n != -EAGAIN && n != -EINTR)
-            rd_stat_inc(&sys->stats->io_errors);
+            rd_stat_inc(&sys->base.stats->io_errors);
         return 0;
     }
     for (unsigned i = 0; i < (unsigned)n; i++) {
@@ -81,13 +82,13 @@ static unsigned read_listener(struct syscall_io *sys, uint32_t way, struct io_me
 static unsigned read_port(struct syscall_io *sys, uint32_t port, struct io_message *msgs,
                           unsigned max)
 {
-    int n = read_batch(sys, sys->ports.at[port].fd, false, false, max);
+    int n = read_batch(sys, sys->base.ports.at[port].fd, false, false, max);
 
     if (n < 0) {
         if (n == -EAGAIN || n == -EINTR)
             return 0;
-        if (!ports_is_network_error(-n) || !ports_report(&sys->ports, port, IO_PORT_ERROR, -n))
-            rd_stat_inc(&sys->stats->io_errors);
+        if (!ports_is_network_error(-n) || !ports_report(&sys->base.ports, port, IO_PORT_ERROR, -n))
+            rd_stat_inc(&sys->base.stats->io_errors);
         return 0;
     }
     for (unsigned i = 0; i < (unsigned)n; i++) {
@@ -121,7 +122,7 @@ unsigned syscall_recv(struct io *io, struct io_message *msgs, unsigned max)
         sys->next_ready++;
         if (data >> 56 == SYSCALL_LISTENER)
             n += read_listener(sys, number, &msgs[n], room);
-        else if (ports_is_live(&sys->ports, number, (uint32_t)(data >> 32) & 0xffffff))
+        else if (ports_is_live(&sys->base.ports, number, (uint32_t)(data >> 32) & 0xffffff))
             n += read_port(sys, number, &msgs[n], room < PORT_BATCH ? room : PORT_BATCH);
     }
     return n;
@@ -148,12 +149,12 @@ static void prepare(struct syscall_io *sys, unsigned i, const struct io_message 
 static void lose(struct syscall_io *sys, const struct io_message *msg, int error)
 {
     if (msg->origin == IO_CLIENT) {
-        rd_stat_inc(&sys->stats->answers_lost_send);
+        rd_stat_inc(&sys->base.stats->answers_lost_send);
         return;
     }
-    rd_stat_inc(&sys->stats->upstream_send_failed);
-    if (!ports_report(&sys->ports, msg->port, IO_SEND_FAILED, error))
-        rd_stat_inc(&sys->stats->io_errors);
+    rd_stat_inc(&sys->base.stats->upstream_send_failed);
+    if (!ports_report(&sys->base.ports, msg->port, IO_SEND_FAILED, error))
+        rd_stat_inc(&sys->base.stats->io_errors);
 }
 
 /* Sends N messages through one socket; each that the kernel refuses is lost, the others go on. */
@@ -189,8 +190,8 @@ void syscall_send(struct io *io, const struct io_message *msgs, unsigned n)
 
     for (; from < n; from = to) {
         const struct io_message *first = &msgs[from];
-        int fd = first->origin == IO_PORT ? sys->ports.at[first->port].fd
-                                          : sys->listeners[first->path.way].fd;
+        int fd = first->origin == IO_PORT ? sys->base.ports.at[first->port].fd
+                                          : sys->base.listeners[first->path.way].fd;
 
         for (to = from + 1;
              to < n && to - from < SYSCALL_BATCH && is_same_socket(first, &msgs[to]);)

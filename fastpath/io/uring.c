@@ -13,8 +13,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* Waiting for many completions saves a wake-up for each; but a doorbell is noticed only at the end
  * of such a wait, so it is short, and used only where several datagrams come in that time. */
@@ -31,16 +29,16 @@ void uring_give(struct uring *uring, const uint32_t *numbers, uint32_t n)
     int added = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        if (!buffers_is_received(&uring->buffers, numbers[i])) {
-            buffers_give(&uring->buffers, numbers[i]);
+        if (!buffers_is_received(&uring->base.buffers, numbers[i])) {
+            buffers_give(&uring->base.buffers, numbers[i]);
             continue;
         }
-        io_uring_buf_ring_add(uring->home, buffers_at(&uring->buffers, numbers[i]), RD_BUFFER_BYTES,
-                              (unsigned short)numbers[i], uring->mask, added++);
+        io_uring_buf_ring_add(uring->home, buffers_at(&uring->base.buffers, numbers[i]),
+                              RD_BUFFER_BYTES, (unsigned short)numbers[i], uring->mask, added++);
     }
     io_uring_buf_ring_advance(uring->home, added);
     uring->n_home += (uint32_t)added;
-    uring->buffers.out -= (uint32_t)added;
+    uring->base.buffers.out -= (uint32_t)added;
 }
 
 void uring_settle(struct uring *uring)
@@ -121,35 +119,22 @@ static uint64_t turn(struct io *io, uint64_t deadline_ns)
         wait(uring, deadline_ns);
     uring_settle(uring);
     if (io_uring_cq_has_overflow(&uring->ring))
-        rd_stat_inc(&uring->stats->io_overflows);
+        rd_stat_inc(&uring->base.stats->io_overflows);
     uring->now_ns = rd_clock_now();
     measure(uring, uring->now_ns);
     return uring->now_ns;
 }
 
-static unsigned events(struct io *io, struct io_event *ret_events, unsigned max)
-{
-    return ports_read(&((struct uring *)io)->ports, ret_events, max);
-}
-
 static bool alloc(struct io *io, struct io_message *ret_msg)
 {
     struct uring *uring = (struct uring *)io;
-    uint32_t number;
 
-    if (!buffers_take(&uring->buffers, &number)) {
-        if (uring->n_taken == 0)
-            return false;
-        uring_submit(uring);
-        if (!buffers_take(&uring->buffers, &number))
-            return false;
-    }
-    ret_msg->data = buffers_at(&uring->buffers, number);
-    ret_msg->len = 0;
-    ret_msg->cap = RD_BUFFER_BYTES;
-    ret_msg->buffer = number;
-    ret_msg->cut = false;
-    return true;
+    if (socket_io_alloc(io, ret_msg))
+        return true;
+    if (uring->n_taken == 0)
+        return false;
+    uring_submit(uring);
+    return socket_io_alloc(io, ret_msg);
 }
 
 static void drop(struct io *io, const struct io_message *msgs, unsigned n)
@@ -164,35 +149,13 @@ static void unlisten(struct io *io)
     struct io_uring_sqe *sqe;
 
     uring->listening = false;
-    for (uint32_t i = 0; i < uring->n_listeners; i++) {
+    for (uint32_t i = 0; i < uring->base.n_listeners; i++) {
         if (!uring->sources[i].armed || (sqe = uring_sqe(uring)) == NULL)
             continue;
         io_uring_prep_cancel64(sqe, uring_tag(URING_QUERY, 0, i), 0);
         sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
         sqe->user_data = uring_tag(URING_CANCELLED, 0, 0);
     }
-}
-
-static void wake(struct io *io)
-{
-    static const uint64_t one = 1;
-    int saved = errno;
-
-    /* A full counter has been noticed already. */
-    if (write(((struct uring *)io)->doorbell, &one, sizeof(one)) < 0)
-        errno = saved;
-}
-
-static uint64_t dropped(struct io *io)
-{
-    struct uring *uring = (struct uring *)io;
-
-    return listeners_dropped(uring->listeners, uring->n_listeners);
-}
-
-uint32_t uring_buffers_out(const struct io *io)
-{
-    return ((const struct uring *)io)->buffers.out;
 }
 
 static void shape_listener(const struct listener *listener, struct uring_listener *ret_shape)
@@ -213,62 +176,38 @@ static void close_all(struct io *io)
 {
     struct uring *uring = (struct uring *)io;
 
-    listeners_close(uring->listeners, uring->n_listeners);
-    if (uring->doorbell >= 0)
-        close(uring->doorbell);
-    buffers_deinit(&uring->buffers);
-    ports_deinit(&uring->ports);
-    free(uring->listeners);
+    socket_io_close(&uring->base);
     free(uring->shapes);
     free(uring->sources);
     free(uring->queue);
     free(uring);
 }
 
-static int allocate(struct uring *uring, const struct io_plan *plan)
+static int open_all(const struct io_plan *plan, struct io **ret_io, struct rd_failure *ret_failure)
 {
     uint32_t sources = plan->n_listeners + plan->max_ports;
+    struct uring *uring = calloc(1, sizeof(*uring));
     int error;
 
+    *ret_failure = (struct rd_failure){"allocate memory", -1};
+    if (uring == NULL)
+        return -ENOMEM;
+    error = socket_io_open(plan, &io_uring_ops, &uring->base, ret_failure);
+    if (error < 0) {
+        free(uring);
+        return error;
+    }
     uring->queue_size = sources + 1;
-    uring->listeners = calloc(plan->n_listeners + 1u, sizeof(*uring->listeners));
     uring->shapes = calloc(plan->n_listeners + 1u, sizeof(*uring->shapes));
     uring->sources = calloc(sources + 1u, sizeof(*uring->sources));
     uring->queue = calloc(uring->queue_size, sizeof(*uring->queue));
-    if (!uring->listeners || !uring->shapes || !uring->sources || !uring->queue)
+    if (!uring->shapes || !uring->sources || !uring->queue) {
+        close_all(&uring->base.io);
         return -ENOMEM;
-    error = ports_init(&uring->ports, plan->max_ports);
-    if (error == 0)
-        error = buffers_init(&uring->buffers, plan->buffers, plan->answer_buffers);
-    if (error == 0 && (uring->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
-        error = -errno;
-    return error;
-}
-
-static int open_all(const struct io_plan *plan, struct io **ret_io, struct rd_failure *ret_failure)
-{
-    struct uring *uring = calloc(1, sizeof(*uring));
-    struct rd_failure failure = {"allocate memory", -1};
-    int error = -ENOMEM;
-
-    if (uring != NULL) {
-        uring->io.ops = &io_uring_ops;
-        uring->stats = plan->stats;
-        uring->doorbell = -1;
-        error = allocate(uring, plan);
     }
-    if (error == 0)
-        error = listeners_open(plan, uring->listeners, &failure);
-    if (error < 0) {
-        if (uring != NULL)
-            close_all(&uring->io);
-        *ret_failure = failure;
-        return error;
-    }
-    uring->n_listeners = plan->n_listeners;
     for (uint32_t i = 0; i < plan->n_listeners; i++)
-        shape_listener(&uring->listeners[i], &uring->shapes[i]);
-    *ret_io = &uring->io;
+        shape_listener(&uring->base.listeners[i], &uring->shapes[i]);
+    *ret_io = &uring->base.io;
     return 0;
 }
 
@@ -279,13 +218,13 @@ const struct io_ops io_uring_ops = {
     .stop = uring_stop,
     .turn = turn,
     .recv = uring_recv,
-    .events = events,
+    .events = socket_io_events,
     .alloc = alloc,
     .send = uring_send,
     .drop = drop,
     .unlisten = unlisten,
     .port_open = uring_port_open,
     .port_close = uring_port_close,
-    .wake = wake,
-    .dropped = dropped,
+    .wake = socket_io_wake,
+    .dropped = socket_io_dropped,
 };

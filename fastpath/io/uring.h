@@ -14,10 +14,7 @@
 #include <liburing.h>
 
 #include "base/clock.h"
-#include "io/buffers.h"
-#include "io/io.h"
-#include "io/ports.h"
-#include "io/socket.h"
+#include "io/socket_io.h"
 
 #define URING_SUBMISSIONS  256 /* a batch with room to spare; its lines stay in the first cache */
 #define URING_BUFFER_GROUP 0
@@ -62,11 +59,8 @@ struct uring_parcel {
 };
 
 struct uring {
-    struct io io;
+    struct socket_io base;
     struct io_uring ring;
-    struct rd_stats *stats;
-    struct buffers buffers;
-    struct ports ports;
 
     struct io_uring_buf_ring *home; /* the kernel takes received buffers from here */
     int mask;                       /* of that ring */
@@ -77,15 +71,12 @@ struct uring {
     uint32_t *taken;              /* their buffers */
     uint32_t n_taken, max_taken;
 
-    uint32_t n_listeners;
-    struct listener *listeners;
     struct uring_listener *shapes;
     struct uring_source *sources;
     uint32_t *queue; /* sources to be armed, a ring; each at most once */
     uint32_t queue_size, queue_head, n_queued;
     uint64_t retry_ns; /* sources that keep failing are not armed before */
 
-    int doorbell;
     bool doorbell_armed;
     bool listening;
     bool started;
@@ -99,8 +90,6 @@ struct uring {
 /* start with ring sizes of the caller's choice: tests make them small. */
 int uring_start_sized(struct io *io, unsigned submissions, unsigned completions,
                       struct rd_failure *ret_failure);
-/* Buffers that are not home. */
-uint32_t uring_buffers_out(const struct io *io);
 
 /* uring_ring.c */
 int uring_start(struct io *io, struct rd_failure *ret_failure);

@@ -18,24 +18,24 @@ int uring_port_open(struct io *io, const union rd_address *to, uint16_t local_po
     struct uring_source *state;
     int fd, port;
 
-    if (uring->ports.n_free == 0)
+    if (uring->base.ports.n_free == 0)
         return -EMFILE;
     fd = port_socket(to, local_port);
     if (fd < 0)
         return fd;
-    port = ports_take(&uring->ports, fd);
-    state = &uring->sources[uring->n_listeners + (uint32_t)port];
+    port = ports_take(&uring->base.ports, fd);
+    state = &uring->sources[uring->base.n_listeners + (uint32_t)port];
     state->armed = state->retired = state->closed = false;
     state->failures = 0;
-    if (!uring_arm(uring, uring->n_listeners + (uint32_t)port))
-        uring_arm_later(uring, uring->n_listeners + (uint32_t)port);
+    if (!uring_arm(uring, uring->base.n_listeners + (uint32_t)port))
+        uring_arm_later(uring, uring->base.n_listeners + (uint32_t)port);
     return port;
 }
 
 bool uring_port_retire(struct uring *uring, uint32_t port)
 {
-    const struct port *closing = &uring->ports.at[port];
-    struct uring_source *state = &uring->sources[uring->n_listeners + port];
+    const struct port *closing = &uring->base.ports.at[port];
+    struct uring_source *state = &uring->sources[uring->base.n_listeners + port];
     struct io_uring_sqe *sqe;
 
     if (io_uring_sq_space_left(&uring->ring) < 2)
@@ -58,20 +58,20 @@ bool uring_port_retire(struct uring *uring, uint32_t port)
 void uring_port_close(struct io *io, uint32_t port)
 {
     struct uring *uring = (struct uring *)io;
-    struct port *closing = &uring->ports.at[port];
+    struct port *closing = &uring->base.ports.at[port];
 
     if (closing->state != PORT_OPEN)
         return;
-    rd_stat_add(&uring->stats->dropped_port, socket_drops(closing->fd));
+    rd_stat_add(&uring->base.stats->dropped_port, socket_drops(closing->fd));
     closing->state = PORT_CLOSING;
     if (!uring_port_retire(uring, port))
-        uring_arm_later(uring, uring->n_listeners + port);
+        uring_arm_later(uring, uring->base.n_listeners + port);
 }
 
 void uring_port_settle(struct uring *uring, uint32_t port)
 {
-    const struct uring_source *state = &uring->sources[uring->n_listeners + port];
+    const struct uring_source *state = &uring->sources[uring->base.n_listeners + port];
 
-    if (uring->ports.at[port].state == PORT_CLOSING && !state->armed && state->closed)
-        ports_release(&uring->ports, port);
+    if (uring->base.ports.at[port].state == PORT_CLOSING && !state->armed && state->closed)
+        ports_release(&uring->base.ports, port);
 }

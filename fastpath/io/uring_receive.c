@@ -22,18 +22,18 @@ bool uring_arm(struct uring *uring, uint32_t source)
 
     if (sqe == NULL)
         return false;
-    if (source < uring->n_listeners) {
+    if (source < uring->base.n_listeners) {
         io_uring_prep_recvmsg_multishot(sqe, (int)source, &uring->shapes[source].shape, 0);
         sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
         sqe->user_data = uring_tag(URING_QUERY, 0, source);
     } else {
-        const struct port *port = &uring->ports.at[source - uring->n_listeners];
+        const struct port *port = &uring->base.ports.at[source - uring->base.n_listeners];
 
         io_uring_prep_recv_multishot(sqe, port->fd, NULL, 0, 0);
         sqe->flags |= IOSQE_BUFFER_SELECT;
         /* A fresh port has nothing to read yet. */
         sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
-        sqe->user_data = uring_tag(URING_REPLY, port->generation, source - uring->n_listeners);
+        sqe->user_data = uring_tag(URING_REPLY, port->generation, source - uring->base.n_listeners);
     }
     sqe->buf_group = URING_BUFFER_GROUP;
     uring->sources[source].armed = true;
@@ -50,9 +50,9 @@ void uring_arm_later(struct uring *uring, uint32_t source)
 
 static bool is_wanted(const struct uring *uring, uint32_t source)
 {
-    if (source < uring->n_listeners)
+    if (source < uring->base.n_listeners)
         return uring->listening;
-    return uring->ports.at[source - uring->n_listeners].state == PORT_OPEN;
+    return uring->base.ports.at[source - uring->base.n_listeners].state == PORT_OPEN;
 }
 
 /* False: not done, try at another turn. */
@@ -60,16 +60,16 @@ static bool arm_one(struct uring *uring, uint32_t source)
 {
     struct uring_source *state = &uring->sources[source];
 
-    if (source >= uring->n_listeners && !state->retired &&
-        uring->ports.at[source - uring->n_listeners].state == PORT_CLOSING)
-        return uring_port_retire(uring, source - uring->n_listeners);
+    if (source >= uring->base.n_listeners && !state->retired &&
+        uring->base.ports.at[source - uring->base.n_listeners].state == PORT_CLOSING)
+        return uring_port_retire(uring, source - uring->base.n_listeners);
     if (state->armed || !is_wanted(uring, source))
         return true;
     if (state->failures >= FAILURES_MAX && uring->now_ns < uring->retry_ns)
         return false;
     if (!uring_arm(uring, source))
         return false;
-    rd_stat_inc(&uring->stats->io_rearmed);
+    rd_stat_inc(&uring->base.stats->io_rearmed);
     return true;
 }
 
@@ -78,7 +78,7 @@ void uring_arm_queued(struct uring *uring)
     uint32_t n = uring->n_queued;
 
     /* A receive that is armed without a buffer ends at once: first those that are to be sent. */
-    if (uring->n_taken > 0 && uring->n_home <= uring->buffers.received / 8)
+    if (uring->n_taken > 0 && uring->n_home <= uring->base.buffers.received / 8)
         uring_submit(uring);
     if (uring->n_home == 0)
         return;
@@ -95,7 +95,7 @@ void uring_arm_queued(struct uring *uring)
 
 static void failed(struct uring *uring, struct uring_source *state)
 {
-    rd_stat_inc(&uring->stats->io_errors);
+    rd_stat_inc(&uring->base.stats->io_errors);
     if (state->failures < FAILURES_MAX)
         state->failures++;
     if (state->failures == FAILURES_MAX)
@@ -110,19 +110,20 @@ static void ended(struct uring *uring, uint32_t source, int result)
 
     state->armed = false;
     if (result == -ENOBUFS)
-        rd_stat_inc(&uring->stats->io_no_buffers);
+        rd_stat_inc(&uring->base.stats->io_no_buffers);
     else if (result < 0 && wanted) {
-        bool network = source >= uring->n_listeners && ports_is_network_error(-result);
+        bool network = source >= uring->base.n_listeners && ports_is_network_error(-result);
 
         if (!network)
             failed(uring, state);
-        else if (!ports_report(&uring->ports, source - uring->n_listeners, IO_PORT_ERROR, -result))
-            rd_stat_inc(&uring->stats->io_errors);
+        else if (!ports_report(&uring->base.ports, source - uring->base.n_listeners, IO_PORT_ERROR,
+                               -result))
+            rd_stat_inc(&uring->base.stats->io_errors);
     }
     if (wanted)
         uring_arm_later(uring, source);
-    else if (source >= uring->n_listeners)
-        uring_port_settle(uring, source - uring->n_listeners);
+    else if (source >= uring->base.n_listeners)
+        uring_port_settle(uring, source - uring->base.n_listeners);
 }
 
 static bool take_query(struct uring *uring, uint32_t listener, int result, uint32_t flags,
@@ -138,13 +139,13 @@ static bool take_query(struct uring *uring, uint32_t listener, int result, uint3
     if (!(flags & IORING_CQE_F_BUFFER))
         return false;
     uring->n_home--;
-    uring->buffers.out++;
+    uring->base.buffers.out++;
     if (result < (int)shape->offset) {
         uring_give(uring, &number, 1);
         return false;
     }
     uring->sources[listener].failures = 0;
-    base = buffers_at(&uring->buffers, number);
+    base = buffers_at(&uring->base.buffers, number);
     out = (const struct io_uring_recvmsg_out *)(const void *)base;
     msg->data = base + shape->offset;
     msg->len = (uint32_t)result - shape->offset;
@@ -157,8 +158,9 @@ static bool take_query(struct uring *uring, uint32_t listener, int result, uint3
     memset(&msg->path.peer, 0, sizeof(msg->path.peer));
     memcpy(&msg->path.peer, base + sizeof(*out), shape->name_bytes);
     if (shape->shape.msg_controllen > 0)
-        pktinfo_read(&uring->listeners[listener], base + sizeof(*out) + shape->shape.msg_namelen,
-                     out->controllen, &msg->path.local);
+        pktinfo_read(&uring->base.listeners[listener],
+                     base + sizeof(*out) + shape->shape.msg_namelen, out->controllen,
+                     &msg->path.local);
     else
         memset(&msg->path.local, 0, sizeof(msg->path.local));
     return true;
@@ -167,11 +169,11 @@ static bool take_query(struct uring *uring, uint32_t listener, int result, uint3
 /* An empty datagram comes without a buffer, but is one that the reply's life has to see. */
 static bool take_empty(struct uring *uring, uint32_t port, struct io_message *msg)
 {
-    if (!buffers_take(&uring->buffers, &msg->buffer)) {
-        rd_stat_inc(&uring->stats->io_no_buffers);
+    if (!buffers_take(&uring->base.buffers, &msg->buffer)) {
+        rd_stat_inc(&uring->base.stats->io_no_buffers);
         return false;
     }
-    msg->data = buffers_at(&uring->buffers, msg->buffer);
+    msg->data = buffers_at(&uring->base.buffers, msg->buffer);
     msg->len = 0;
     msg->cap = RD_BUFFER_BYTES;
     msg->port = port;
@@ -185,20 +187,20 @@ static bool take_reply(struct uring *uring, const struct io_uring_cqe *cqe, stru
     uint32_t port = (uint32_t)cqe->user_data;
     uint32_t generation = (uint32_t)(cqe->user_data >> 32) & 0xffffff;
     uint32_t number = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-    bool live = ports_is_live(&uring->ports, port, generation);
+    bool live = ports_is_live(&uring->base.ports, port, generation);
 
     if (!(cqe->flags & IORING_CQE_F_MORE))
-        ended(uring, uring->n_listeners + port, cqe->res);
+        ended(uring, uring->base.n_listeners + port, cqe->res);
     if (!(cqe->flags & IORING_CQE_F_BUFFER))
         return live && cqe->res == 0 && take_empty(uring, port, msg);
     uring->n_home--;
-    uring->buffers.out++;
+    uring->base.buffers.out++;
     if (!live || cqe->res < 0) {
         uring_give(uring, &number, 1);
         return false;
     }
-    uring->sources[uring->n_listeners + port].failures = 0;
-    msg->data = buffers_at(&uring->buffers, number);
+    uring->sources[uring->base.n_listeners + port].failures = 0;
+    msg->data = buffers_at(&uring->base.buffers, number);
     msg->len = (uint32_t)cqe->res;
     msg->cap = RD_BUFFER_BYTES;
     msg->buffer = number;
@@ -214,10 +216,10 @@ static void not_asked(struct uring *uring, const struct io_uring_cqe *cqe)
 {
     uint32_t port = (uint32_t)cqe->user_data;
 
-    rd_stat_inc(&uring->stats->upstream_send_failed);
-    if (ports_is_live(&uring->ports, port, (uint32_t)(cqe->user_data >> 32) & 0xffffff) &&
-        !ports_report(&uring->ports, port, IO_SEND_FAILED, -cqe->res))
-        rd_stat_inc(&uring->stats->io_errors);
+    rd_stat_inc(&uring->base.stats->upstream_send_failed);
+    if (ports_is_live(&uring->base.ports, port, (uint32_t)(cqe->user_data >> 32) & 0xffffff) &&
+        !ports_report(&uring->base.ports, port, IO_SEND_FAILED, -cqe->res))
+        rd_stat_inc(&uring->base.stats->io_errors);
 }
 
 static void take_other(struct uring *uring, const struct io_uring_cqe *cqe)
@@ -230,22 +232,22 @@ static void take_other(struct uring *uring, const struct io_uring_cqe *cqe)
             uring->doorbell_armed = false;
         break;
     case URING_ANSWERED:
-        rd_stat_inc(&uring->stats->answers_lost_send);
+        rd_stat_inc(&uring->base.stats->answers_lost_send);
         break;
     case URING_ASKED:
         not_asked(uring, cqe);
         break;
     case URING_CLOSED:
         if (cqe->res < 0)
-            rd_stat_inc(&uring->stats->io_errors);
-        uring->sources[uring->n_listeners + number].closed = true;
+            rd_stat_inc(&uring->base.stats->io_errors);
+        uring->sources[uring->base.n_listeners + number].closed = true;
         uring_port_settle(uring, number);
         break;
     case URING_CANCELLED:
         /* Nothing to cancel: the receive had ended by itself, its completion says so. */
         break;
     default:
-        rd_stat_inc(&uring->stats->io_errors);
+        rd_stat_inc(&uring->base.stats->io_errors);
     }
 }
 

@@ -22,7 +22,7 @@ void uring_arm_doorbell(struct uring *uring)
 
     if (sqe == NULL)
         return;
-    io_uring_prep_poll_multishot(sqe, uring->doorbell, POLLIN);
+    io_uring_prep_poll_multishot(sqe, uring->base.doorbell, POLLIN);
     sqe->user_data = uring_tag(URING_WAKE, 0, 0);
     uring->doorbell_armed = true;
 }
@@ -43,12 +43,12 @@ static int make_ring(struct uring *uring, unsigned submissions, unsigned complet
         return error;
     /* Saves a look-up per call; goes without where the kernel refuses. */
     io_uring_register_ring_fd(&uring->ring);
-    for (uint32_t i = 0; i < uring->n_listeners; i++)
-        fds[i] = uring->listeners[i].fd;
+    for (uint32_t i = 0; i < uring->base.n_listeners; i++)
+        fds[i] = uring->base.listeners[i].fd;
     *ret_step = "register the listeners";
-    error = uring->n_listeners == 0
+    error = uring->base.n_listeners == 0
                 ? 0
-                : io_uring_register_files(&uring->ring, fds, uring->n_listeners);
+                : io_uring_register_files(&uring->ring, fds, uring->base.n_listeners);
     if (error < 0)
         io_uring_queue_exit(&uring->ring);
     return error;
@@ -56,8 +56,8 @@ static int make_ring(struct uring *uring, unsigned submissions, unsigned complet
 
 static int register_buffers(struct uring *uring)
 {
-    size_t bytes = uring->buffers.received * sizeof(struct io_uring_buf);
-    struct io_uring_buf_reg request = {.ring_entries = uring->buffers.received,
+    size_t bytes = uring->base.buffers.received * sizeof(struct io_uring_buf);
+    struct io_uring_buf_reg request = {.ring_entries = uring->base.buffers.received,
                                        .bgid = URING_BUFFER_GROUP};
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int error;
@@ -71,11 +71,11 @@ static int register_buffers(struct uring *uring)
         return error;
     }
     uring->home = memory;
-    uring->mask = io_uring_buf_ring_mask(uring->buffers.received);
+    uring->mask = io_uring_buf_ring_mask(uring->base.buffers.received);
     uring->n_home = 0;
-    uring->buffers.out = uring->buffers.received;
+    uring->base.buffers.out = uring->base.buffers.received;
     io_uring_buf_ring_init(uring->home);
-    for (uint32_t i = 0; i < uring->buffers.received; i++)
+    for (uint32_t i = 0; i < uring->base.buffers.received; i++)
         uring_give(uring, &i, 1);
     return 0;
 }
@@ -125,7 +125,7 @@ int uring_start_sized(struct io *io, unsigned submissions, unsigned completions,
     }
     uring->started = uring->listening = true;
     uring->window_ns = uring->now_ns = rd_clock_now();
-    for (uint32_t i = 0; i < uring->n_listeners; i++)
+    for (uint32_t i = 0; i < uring->base.n_listeners; i++)
         if (!uring_arm(uring, i))
             uring_arm_later(uring, i);
     uring_arm_doorbell(uring);
@@ -135,7 +135,7 @@ int uring_start_sized(struct io *io, unsigned submissions, unsigned completions,
 int uring_start(struct io *io, struct rd_failure *ret_failure)
 {
     const struct uring *uring = (struct uring *)io;
-    unsigned completions = 2 * uring->buffers.received;
+    unsigned completions = 2 * uring->base.buffers.received;
 
     if (completions < 4 * URING_SUBMISSIONS)
         completions = 4 * URING_SUBMISSIONS;
@@ -146,7 +146,7 @@ static bool is_quiet(const struct uring *uring)
 {
     if (uring->doorbell_armed)
         return false;
-    for (uint32_t i = 0; i < uring->n_listeners + uring->ports.max; i++)
+    for (uint32_t i = 0; i < uring->base.n_listeners + uring->base.ports.max; i++)
         if (uring->sources[i].armed)
             return false;
     return true;
@@ -161,8 +161,8 @@ static void quiesce(struct uring *uring)
     struct io_uring_sqe *sqe;
 
     uring->listening = false;
-    for (uint32_t i = 0; i < uring->ports.max; i++)
-        uring_port_close(&uring->io, i);
+    for (uint32_t i = 0; i < uring->base.ports.max; i++)
+        uring_port_close(&uring->base.io, i);
     for (int round = 0; round < STOP_ROUNDS && !is_quiet(uring); round++) {
         sqe = uring_sqe(uring);
         if (sqe != NULL) {
@@ -172,7 +172,7 @@ static void quiesce(struct uring *uring)
         io_uring_submit_and_wait_timeout(&uring->ring, &cqe, 1, &timeout, NULL);
         io_uring_submit_and_get_events(&uring->ring);
         uring_settle(uring);
-        while (uring_recv(&uring->io, &msg, 1) == 1)
+        while (uring_recv(&uring->base.io, &msg, 1) == 1)
             uring_give(uring, &msg.buffer, 1);
     }
 }
@@ -188,6 +188,6 @@ void uring_stop(struct io *io)
     io_uring_unregister_files(&uring->ring);
     io_uring_unregister_buf_ring(&uring->ring, URING_BUFFER_GROUP);
     io_uring_queue_exit(&uring->ring);
-    munmap(uring->home, uring->buffers.received * sizeof(struct io_uring_buf));
+    munmap(uring->home, uring->base.buffers.received * sizeof(struct io_uring_buf));
     free_sends(uring);
 }

@@ -59,12 +59,12 @@ static void lose(struct uring *uring, const struct io_message *msg, int error)
 {
     uring_give(uring, &msg->buffer, 1);
     if (msg->origin == IO_CLIENT) {
-        rd_stat_inc(&uring->stats->answers_lost_send);
+        rd_stat_inc(&uring->base.stats->answers_lost_send);
         return;
     }
-    rd_stat_inc(&uring->stats->upstream_send_failed);
-    if (!ports_report(&uring->ports, msg->port, IO_SEND_FAILED, error))
-        rd_stat_inc(&uring->stats->io_errors);
+    rd_stat_inc(&uring->base.stats->upstream_send_failed);
+    if (!ports_report(&uring->base.ports, msg->port, IO_SEND_FAILED, error))
+        rd_stat_inc(&uring->base.stats->io_errors);
 }
 
 static void send_one(struct uring *uring, const struct io_message *msg)
@@ -72,7 +72,7 @@ static void send_one(struct uring *uring, const struct io_message *msg)
     struct io_uring_sqe *sqe;
     uint32_t place;
 
-    if (msg->origin == IO_PORT && uring->ports.at[msg->port].state != PORT_OPEN) {
+    if (msg->origin == IO_PORT && uring->base.ports.at[msg->port].state != PORT_OPEN) {
         lose(uring, msg, EBADF);
         return;
     }
@@ -89,7 +89,7 @@ static void send_one(struct uring *uring, const struct io_message *msg)
     if (msg->origin == IO_CLIENT)
         prepare_answer(uring, sqe, place, msg);
     else
-        prepare_question(&uring->ports.at[msg->port], sqe, msg);
+        prepare_question(&uring->base.ports.at[msg->port], sqe, msg);
 }
 
 void uring_send(struct io *io, const struct io_message *msgs, unsigned n)

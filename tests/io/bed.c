@@ -154,7 +154,7 @@ void bed_end(struct bed *bed)
 
 uint32_t bed_buffers_out(const struct bed *bed)
 {
-    return bed->ops == &io_uring_ops ? uring_buffers_out(bed->io) : syscall_buffers_out(bed->io);
+    return socket_io_buffers_out(bed->io);
 }
 
 void bed_turn(struct bed *bed)

@@ -235,8 +235,8 @@ static void test_receive_that_keeps_failing_does_not_spin(void **state)
     bed_turn(&bed);
     from = peer_expect(server, "ask");
     /* The empty datagram ends the receive; the next one is armed on a bad descriptor. */
-    kept = ((struct uring *)bed.io)->ports.at[port].fd;
-    ((struct uring *)bed.io)->ports.at[port].fd = -1;
+    kept = ((struct uring *)bed.io)->base.ports.at[port].fd;
+    ((struct uring *)bed.io)->base.ports.at[port].fd = -1;
     peer_send(server, &from, "", 0);
     bed_receive(&bed, &msg, 1);
     bed.ops->drop(bed.io, &msg, 1);
@@ -246,7 +246,7 @@ static void test_receive_that_keeps_failing_does_not_spin(void **state)
         assert_int_equal(bed.ops->recv(bed.io, &msg, 1), 0);
     }
     assert_in_range(rd_stat_get(&bed.stats.io_errors), 4, 50);
-    ((struct uring *)bed.io)->ports.at[port].fd = kept;
+    ((struct uring *)bed.io)->base.ports.at[port].fd = kept;
     peer_send(server, &from, "good", 4);
     bed_receive(&bed, &msg, 1);
     assert_text(&msg, "good");
