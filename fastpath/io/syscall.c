@@ -185,6 +185,7 @@ static int open_all(const struct io_plan *plan, struct io **ret_io, struct rd_fa
         return error;
     }
     sys->epoll = sys->epoll_doorbell = -1;
+    sys->reach = SYSCALL_BATCH;
     sys->home = calloc(sys->base.buffers.received, sizeof(*sys->home));
     if (sys->home == NULL) {
         close_all(&sys->base.io);

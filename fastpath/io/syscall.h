@@ -37,6 +37,7 @@ struct syscall_io {
     uint64_t now_ns;
     struct epoll_event ready[SYSCALL_READY];
     unsigned n_ready, next_ready;
+    unsigned reach; /* datagrams that the next read of a listener prepares for */
     struct syscall_batch in, out;
 };
 

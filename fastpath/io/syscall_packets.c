@@ -13,6 +13,7 @@
 
 /* Replies are spread over many ports: a port rarely holds more, and preparing costs for each. */
 #define PORT_BATCH 4
+#define REACH_MIN  4
 
 /* Reads up to MAX datagrams from a socket into IN. Their number, or negative errno. */
 static int read_batch(struct syscall_io *sys, int fd, bool named, bool wildcard, unsigned max)
@@ -52,17 +53,28 @@ static void fill(const struct syscall_io *sys, unsigned i, struct io_message *ms
     msg->cut = (in->msgs[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
 }
 
+/* Twice what was there, so that a burst is soon read in full calls and a quiet hour is cheap. What
+ * is left in a socket is reported again. */
+static void adapt_reach(struct syscall_io *sys, unsigned n)
+{
+    unsigned reach = 2 * n;
+
+    sys->reach = reach < REACH_MIN ? REACH_MIN : reach > SYSCALL_BATCH ? SYSCALL_BATCH : reach;
+}
+
 static unsigned read_listener(struct syscall_io *sys, uint32_t way, struct io_message *msgs,
                               unsigned max)
 {
     const struct listener *listener = &sys->base.listeners[way];
-    int n = read_batch(sys, listener->fd, true, listener->wildcard, max);
+    int n = read_batch(sys, listener->fd, true, listener->wildcard,
+                       max < sys->reach ? max : sys->reach);
 
     if (n < 0) {
         if (n != -EAGAIN && n != -EINTR)
             rd_stat_inc(&sys->base.stats->io_errors);
         return 0;
     }
+    adapt_reach(sys, (unsigned)n);
     for (unsigned i = 0; i < (unsigned)n; i++) {
         struct msghdr *header = &sys->in.msgs[i].msg_hdr;
 
