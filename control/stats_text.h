@@ -24,7 +24,7 @@ uint64_t stats_family(const struct rd_stats *const *stats, unsigned n, const cha
  * are zero everywhere are left out, with a note. False: DOCUMENT is no such answer. */
 bool stats_table(const json_t *document, FILE *out);
 
-/* Every counter and what it means. MARKDOWN: doc/counters.md. */
+/* Every counter and what it means. MARKDOWN: as in build/doc/counters.md. */
 void stats_help(bool markdown, FILE *out);
 
 #endif
