@@ -133,30 +133,39 @@ struct cut {
     bool truncated;
 };
 
-/* The most of SOURCE that fits into ROOM bytes, whole records of the additional section at a time.
+/* The RRsets at the beginning of SOURCE's additional section, up to END, that fit into ROOM bytes.
  */
+static struct cut cut_additional(const struct answer_source *source, size_t end, size_t room)
+{
+    size_t len = source->wire->end[RD_ADDITIONAL];
+    size_t at = source->wire->end[RD_AUTHORITY], next;
+    struct cut cut = {at, 0, false};
+
+    for (uint16_t n = 1; at < end; n++, at = next) {
+        next = rd_message_skip_record(source->data, len, at);
+        if (next == 0 || next > room)
+            break;
+        if (next < end && rd_message_same_rrset(source->data, len, at, next))
+            continue;
+        cut.end = next;
+        cut.additional = n;
+    }
+    return cut;
+}
+
+/* The most of SOURCE that fits into ROOM bytes; additional records go by whole RRsets (RFC 2181
+ * section 9). */
 static struct cut cut_to_fit(const struct answer_source *source, size_t room)
 {
     const struct rd_message *wire = source->wire;
     size_t end = wire->opt ? wire->opt : wire->end[RD_ADDITIONAL];
-    struct cut cut = {wire->end[RD_AUTHORITY], 0, false};
 
-    if (wire->flags & RD_DNS_TC || cut.end > room)
+    if (wire->flags & RD_DNS_TC || wire->end[RD_AUTHORITY] > room)
         return (struct cut){wire->question_end, 0, true};
-    if (end <= room && (!wire->opt || wire->opt_end == wire->end[RD_ADDITIONAL])) {
-        cut.additional = (uint16_t)(wire->count[RD_ADDITIONAL] - (wire->opt ? 1 : 0));
-        cut.end = end;
-        return cut;
-    }
-    while (cut.end < end) {
-        size_t next = rd_message_skip_record(source->data, wire->end[RD_ADDITIONAL], cut.end);
-
-        if (next == 0 || next > room)
-            break;
-        cut.end = next;
-        cut.additional++;
-    }
-    return cut;
+    if (end <= room && (!wire->opt || wire->opt_end == wire->end[RD_ADDITIONAL]))
+        return (struct cut){end, (uint16_t)(wire->count[RD_ADDITIONAL] - (wire->opt ? 1 : 0)),
+                            false};
+    return cut_additional(source, end, room);
 }
 
 void answer_reply(struct context *context, const struct answer_source *source,

@@ -27,7 +27,7 @@ struct answer_source {
     bool trust_ad;              /* of the pool that was asked */
 };
 
-/* SOURCE as CLIENT may have it, in MSG's buffer. What does not fit loses additional records whole,
+/* SOURCE as CLIENT may have it, in MSG's buffer. What does not fit loses additional RRsets whole,
  * and then everything but the question and OPT, with TC=1 (RFC 2181 section 9). */
 void answer_reply(struct context *context, const struct answer_source *source,
                   const struct client *client, struct io_message *msg);

@@ -8,6 +8,8 @@
  */
 #include "attempt.h"
 
+#include <assert.h>
+
 #include "ringdns/dns.h"
 #include "wire/cursor.h"
 #include "wire/edns.h"
@@ -16,7 +18,8 @@
 #define UNKNOWN_US 1000u
 #define FASTEST_US 100u
 /* No pool has this number: a probe is never taken for a client's question. */
-#define PROBE_VIEW RD_MAX_POOLS
+#define PROBE_VIEW        RD_MAX_POOLS
+#define PROBE_PATIENCE_NS RD_NS_PER_S
 
 static unsigned attempts_at(const struct question *question, uint8_t server)
 {
@@ -170,19 +173,21 @@ static bool send_to(struct context *context, struct question *question, uint8_t 
     return true;
 }
 
-/* Asks a server that is down for the root's name servers, which any resolver knows: a question of
- * our own that no client waits for. It is found by the reply alone, so its key is never looked up.
- */
+/* Asks SERVER for the root's name servers, which any resolver knows: a question of our own that no
+ * client waits for. It is found by the reply alone, so its key is never looked up. */
 static void probe(struct context *context, uint8_t server)
 {
     static const struct question_key root = {
         .type = RD_TYPE_NS, .class = RD_CLASS_IN, .view = PROBE_VIEW, .name = {.len = 1}};
-    struct question *question = inflight_lead(&context->inflight, &root);
+    struct question *question;
     struct io_message msg;
 
+    if (context->stopping || !fleet_probe(context->fleet, server, context->now_ns))
+        return;
+    question = inflight_lead(&context->inflight, &root);
     if (!question)
         return;
-    question->deadline_ns = context->now_ns + ATTEMPT_PATIENCE_NS;
+    question->deadline_ns = context->now_ns + PROBE_PATIENCE_NS;
     if (context_alloc(context, &msg)) {
         if (send_to(context, question, server, &msg)) {
             arm(context, question, question->deadline_ns);
@@ -193,16 +198,11 @@ static void probe(struct context *context, uint8_t server)
     inflight_end(&context->inflight, question);
 }
 
-/* One probe per server and interval from the whole process, as long as there are questions. */
 static void probe_down(struct context *context, const struct snapshot_pool *pool)
 {
-    for (unsigned i = 0; i < pool->n_servers; i++) {
-        uint8_t server = pool->servers[i].number;
-
-        if (fleet_is_down(context->fleet, server) &&
-            fleet_probe(context->fleet, server, context->now_ns, FLEET_PROBE_NS))
-            probe(context, server);
-    }
+    for (unsigned i = 0; i < pool->n_servers; i++)
+        if (fleet_is_down(context->fleet, pool->servers[i].number))
+            probe(context, pool->servers[i].number);
 }
 
 enum attempt_result attempt_send(struct context *context, struct question *question,
@@ -211,18 +211,18 @@ enum attempt_result attempt_send(struct context *context, struct question *quest
     const struct snapshot_pool *pool = &context->snapshot->pools[question->key.view];
     struct io_message msg;
     uint64_t timeout_ns;
-    bool last_hope;
     int server;
 
+    assert(question->key.view != PROBE_VIEW);
     if (question->n_attempts == RD_ATTEMPTS)
         return ATTEMPT_SPENT;
+    probe_down(context, pool);
     server = choose_up(context, question, pool);
-    last_hope = server < 0;
-    if (last_hope) {
+    if (server < 0) {
         server = choose_least_bad(context, question, pool);
         if (server < 0)
             return ATTEMPT_SPENT;
-        if (!fleet_probe(context->fleet, (unsigned)server, context->now_ns, FLEET_LAST_HOPE_NS))
+        if (!fleet_last_hope(context->fleet, (unsigned)server, context->now_ns))
             return ATTEMPT_DOWN;
     }
     if (given)
@@ -236,9 +236,24 @@ enum attempt_result attempt_send(struct context *context, struct question *quest
         return ATTEMPT_NO_PORT;
     }
     arm(context, question, context->now_ns + timeout_ns);
-    if (!last_hope)
-        probe_down(context, pool);
     return ATTEMPT_SENT;
+}
+
+/* A question counts once against a server, however often it was sent there; a probe decides. */
+static void blame(struct context *context, const struct question *question, unsigned index)
+{
+    uint8_t server = question->attempts[index].server;
+
+    if (question->key.view == PROBE_VIEW) {
+        if (fleet_lost(context->fleet, server))
+            rd_stat_inc(&context->stats->servers_down);
+        return;
+    }
+    for (unsigned i = 0; i < question->n_attempts; i++)
+        if (i != index && question->attempts[i].server == server && question->attempts[i].timed_out)
+            return;
+    if (fleet_timed_out(context->fleet, server))
+        probe(context, server);
 }
 
 /* Attempts whose time is over speak against their server, unless it was heard from since. */
@@ -252,9 +267,8 @@ static void note_timeouts(struct context *context, struct question *question)
             continue;
         attempt->timed_out = true;
         latency_penalty(&server->latency, context->now_ns - attempt->sent_ns);
-        if (attempt->sent_ns > server->last_reply_ns &&
-            fleet_timed_out(context->fleet, attempt->server, context->now_ns))
-            rd_stat_inc(&context->stats->servers_down);
+        if (attempt->sent_ns > server->last_reply_ns)
+            blame(context, question, i);
     }
 }
 

@@ -69,25 +69,36 @@ bool fleet_replied(struct rd_fleet *fleet, unsigned number)
            atomic_exchange_explicit(&server->down, false, memory_order_relaxed);
 }
 
-bool fleet_timed_out(struct rd_fleet *fleet, unsigned number, uint64_t now_ns)
+bool fleet_timed_out(struct rd_fleet *fleet, unsigned number)
 {
     struct fleet_server *server = &fleet->servers[number];
     uint32_t before = atomic_fetch_add_explicit(&server->timeouts, 1, memory_order_relaxed);
 
-    if (before + 1 < FLEET_TIMEOUTS_DOWN ||
-        atomic_load_explicit(&server->down, memory_order_relaxed))
-        return false;
-    atomic_store_explicit(&server->next_probe_ns, now_ns + FLEET_LAST_HOPE_NS,
-                          memory_order_relaxed);
-    return !atomic_exchange_explicit(&server->down, true, memory_order_relaxed);
+    return before + 1 >= FLEET_TIMEOUTS_SUSPECT &&
+           !atomic_load_explicit(&server->down, memory_order_relaxed);
 }
 
-bool fleet_probe(struct rd_fleet *fleet, unsigned number, uint64_t now_ns, uint64_t interval_ns)
+bool fleet_lost(struct rd_fleet *fleet, unsigned number)
 {
-    _Atomic uint64_t *next_probe_ns = &fleet->servers[number].next_probe_ns;
-    uint64_t due = atomic_load_explicit(next_probe_ns, memory_order_relaxed);
+    return !atomic_exchange_explicit(&fleet->servers[number].down, true, memory_order_relaxed);
+}
 
-    return due <= now_ns &&
-           atomic_compare_exchange_strong_explicit(next_probe_ns, &due, now_ns + interval_ns,
+/* One caller gets the turn that is due, and the next is due INTERVAL_NS later. */
+static bool take_turn(_Atomic uint64_t *next_ns, uint64_t now_ns, uint64_t interval_ns)
+{
+    uint64_t due_ns = atomic_load_explicit(next_ns, memory_order_relaxed);
+
+    return due_ns <= now_ns &&
+           atomic_compare_exchange_strong_explicit(next_ns, &due_ns, now_ns + interval_ns,
                                                    memory_order_relaxed, memory_order_relaxed);
+}
+
+bool fleet_probe(struct rd_fleet *fleet, unsigned number, uint64_t now_ns)
+{
+    return take_turn(&fleet->servers[number].next_probe_ns, now_ns, FLEET_PROBE_NS);
+}
+
+bool fleet_last_hope(struct rd_fleet *fleet, unsigned number, uint64_t now_ns)
+{
+    return take_turn(&fleet->servers[number].next_hope_ns, now_ns, FLEET_LAST_HOPE_NS);
 }

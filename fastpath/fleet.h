@@ -3,7 +3,9 @@
  * fleet.h - the servers that are asked, by stable number, and what all workers know of their
  * health.
  *
- * A number stays with its address as long as a snapshot names it. The main thread gives numbers
+ * A number stays with its address as long as a snapshot names it. When a reload gives it to another
+ * server, what was asked a moment before may still speak for or against the new one; health is a
+ * hint, and replies are told by their port. The main thread gives numbers
  * out; workers find addresses in their snapshot and health here. What each worker learns by itself
  * (round-trip times, ports) is its own: upstream.h.
  */
@@ -19,11 +21,11 @@
 #include "ringdns/limits.h"
 #include "ringdns/worker.h"
 
-/* Time-outs in a row, all workers together, until a server is taken for down. */
-#define FLEET_TIMEOUTS_DOWN 8
-/* A server that is down sees one question per interval, from the whole process. */
+/* Questions in a row that timed out, all workers together, until a server is suspected. */
+#define FLEET_TIMEOUTS_SUSPECT 8
+/* A server that is suspected or down sees one probe per interval, from the whole process. */
 #define FLEET_PROBE_NS (500 * 1000000ull)
-/* The least bad server, when all are down. */
+/* The least bad server, when all are down, sees one client's question per interval. */
 #define FLEET_LAST_HOPE_NS (50 * 1000000ull)
 
 struct fleet_server {
@@ -36,6 +38,7 @@ struct fleet_server {
     alignas(64) _Atomic uint32_t timeouts; /* since the last reply */
     _Atomic bool down;
     _Atomic uint64_t next_probe_ns;
+    _Atomic uint64_t next_hope_ns;
 };
 
 struct rd_fleet {
@@ -50,9 +53,14 @@ void fleet_release(struct rd_fleet *fleet, unsigned number);
 bool fleet_is_down(const struct rd_fleet *fleet, unsigned number);
 /* A reply came. True: the server was down, and is up again by this. */
 bool fleet_replied(struct rd_fleet *fleet, unsigned number);
-/* An attempt timed out that was sent after the last reply. True: the server is down from now on. */
-bool fleet_timed_out(struct rd_fleet *fleet, unsigned number, uint64_t now_ns);
-/* Takes the turn to ask a server that is down; one caller per INTERVAL_NS gets it. */
-bool fleet_probe(struct rd_fleet *fleet, unsigned number, uint64_t now_ns, uint64_t interval_ns);
+/* A question timed out that was sent after the last reply. True: it is one too many, the server is
+ * to be probed; slow names alone must not take a resolver down. */
+bool fleet_timed_out(struct rd_fleet *fleet, unsigned number);
+/* A probe was not answered. True: the server is down from now on. */
+bool fleet_lost(struct rd_fleet *fleet, unsigned number);
+/* Takes the turn to probe a server; one caller per FLEET_PROBE_NS gets it. */
+bool fleet_probe(struct rd_fleet *fleet, unsigned number, uint64_t now_ns);
+/* Takes the turn to ask a server that is down a client's question; one per FLEET_LAST_HOPE_NS. */
+bool fleet_last_hope(struct rd_fleet *fleet, unsigned number, uint64_t now_ns);
 
 #endif

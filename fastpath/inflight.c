@@ -130,6 +130,8 @@ enum inflight_join inflight_join(struct inflight *inflight, struct question *que
 
     if (repeated(inflight, question, client))
         return INFLIGHT_REPEATED;
+    if (question->n_waiters == RD_QUESTION_WAITERS)
+        return INFLIGHT_FULL;
     index = rd_slab_take(&inflight->waiters);
     if (index == RD_SLAB_NONE)
         return INFLIGHT_FULL;

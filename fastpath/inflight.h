@@ -2,10 +2,10 @@
 /*
  * inflight.h - the questions under way, who waits for them, and what was sent for them.
  *
- * A question is asked once however many clients want it (RFC 5452 section 5): its key is all that
- * can make answers differ, and it is compared in full. Fixed tables, found by keyed hash. A
- * question is named by its index; indices are reused, so whoever keeps one across turns (a port's
- * list of what it waits for) is told when the question ends.
+ * A worker asks a question once however many of its clients want it (RFC 5452 section 5): its key
+ * is all that can make answers differ, and it is compared in full. Fixed tables, found by keyed
+ * hash. A question is named by its index; indices are reused, so whoever keeps one across turns (a
+ * port's list of what it waits for) is told when the question ends.
  *
  * One worker each.
  */

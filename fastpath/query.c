@@ -124,8 +124,10 @@ static bool guard(struct context *context, struct query *query)
     struct rd_stats *stats = context->stats;
     const struct rd_message *wire = &query->wire;
 
-    if (!rd_acl_allows(&context->snapshot->access, &query->client.path.peer))
+    if (!rd_acl_allows(&context->snapshot->access, &query->client.path.peer)) {
+        query->client.nsid = false; /* who we are is no stranger's business */
         return refused(context, query, RD_EDE_PROHIBITED, &stats->refused_acl);
+    }
     if (wire->edns.present && wire->edns.version > 0)
         return answered(context, query, RD_BADVERS, RD_EDE_NONE);
     if (wire->tsig)
@@ -174,20 +176,22 @@ static bool recursion(struct context *context, struct query *query)
     return refused(context, query, RD_EDE_PROHIBITED, &context->stats->refused_rd);
 }
 
-/* The rest of the key is worked into the name's keyed hash: an outsider who varies it moves a hash
- * by known steps, but from a place that he does not know. */
+/* All of the key goes through the keyed hash: whatever an outsider varies moves the result in ways
+ * that he cannot know. */
 static bool hash(struct context *context, struct query *query)
 {
     struct question_key *key = &query->key;
-    uint64_t rest;
+    uint8_t material[RD_DNS_NAME_BYTES + 4];
+    uint8_t *rest = material + key->name.len;
 
     key->view = 0;
     key->dnssec_ok = query->client.dnssec_ok;
     key->checking_disabled = query->wire.flags & RD_DNS_CD;
-    rest = (uint64_t)key->type << 8 | (uint64_t)key->view << 24 | (uint64_t)key->dnssec_ok << 1 |
-           (uint64_t)key->checking_disabled;
-    key->hash =
-        rd_hash(&context->hash_key, key->name.bytes, key->name.len) ^ rest * 0x9e3779b97f4a7c15ull;
+    memcpy(material, key->name.bytes, key->name.len);
+    rd_put_u16(rest, key->type); /* the class is IN by now */
+    rest[2] = key->view;
+    rest[3] = (uint8_t)(key->dnssec_ok << 1 | key->checking_disabled);
+    key->hash = rd_hash(&context->hash_key, material, key->name.len + 4u);
     inflight_prefetch(&context->inflight, key->hash);
     return true;
 }

@@ -137,11 +137,12 @@ static bool all_failed(const struct question *question)
 
 void reply_timeouts(struct context *context)
 {
-    struct rd_timer *timer;
-
-    while ((timer = rd_timer_expire(&context->timers, context->now_ns))) {
+    for (unsigned i = 0; i < RD_TIMEOUTS_A_TURN; i++) {
+        struct rd_timer *timer = rd_timer_expire(&context->timers, context->now_ns);
         struct question *question = (struct question *)timer;
 
+        if (!timer)
+            return;
         if (context->now_ns < question->deadline_ns)
             attempt_again(context, question);
         else if (all_failed(question))
@@ -150,4 +151,15 @@ void reply_timeouts(struct context *context)
             fail(context, question, RD_EDE_NO_REACHABLE_AUTHORITY, &context->stats->failed_timeout,
                  NULL);
     }
+}
+
+void reply_abandon(struct context *context)
+{
+    /* Every question has a timer, and none is due later than its deadline. */
+    uint64_t end_ns = context->now_ns + 2 * ATTEMPT_PATIENCE_NS;
+    struct rd_timer *timer;
+
+    while ((timer = rd_timer_expire(&context->timers, end_ns)))
+        fail(context, (struct question *)timer, RD_EDE_NOT_READY, &context->stats->failed_timeout,
+             NULL);
 }

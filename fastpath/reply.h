@@ -14,4 +14,7 @@ void reply_batch(struct context *context, struct io_message *msgs, unsigned n);
 /* Questions whose time-out or deadline is over: tried again, or answered SERVFAIL. */
 void reply_timeouts(struct context *context);
 
+/* Ends every question; who still waits gets SERVFAIL. For the end of a worker. */
+void reply_abandon(struct context *context);
+
 #endif

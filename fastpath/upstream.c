@@ -74,6 +74,7 @@ static void close_port(struct upstream *upstream, uint32_t handle)
 {
     upstream->io->ops->port_close(upstream->io, handle);
     upstream->ports[handle].open = false;
+    upstream->servers[upstream->ports[handle].server].n_open--;
     upstream->n_open--;
     rd_stat_set(&upstream->stats->ports_open, upstream->n_open);
 }
@@ -100,8 +101,12 @@ static void retire(struct upstream *upstream, uint32_t handle)
 
 void upstream_adopt(struct upstream *upstream, const struct rd_snapshot *snapshot)
 {
+    uint32_t servers = 0;
+
     for (uint32_t i = 0; i < snapshot->config.n_pools; i++) {
         const struct snapshot_pool *pool = &snapshot->pools[i];
+
+        servers += pool->n_servers;
 
         for (unsigned k = 0; k < pool->n_servers; k++) {
             struct upstream_server *server = &upstream->servers[pool->servers[k].number];
@@ -117,6 +122,7 @@ void upstream_adopt(struct upstream *upstream, const struct rd_snapshot *snapsho
             memset(&server->latency, 0, sizeof(server->latency));
         }
     }
+    upstream->share = upstream->max_ports / (servers > 0 ? servers : 1);
 }
 
 /* Opens a port at a random place of the range. The handle, or negative: the system refuses. */
@@ -139,7 +145,7 @@ static void open_port(struct upstream *upstream, uint8_t number, uint64_t now_ns
     struct upstream_port *port;
     int handle;
 
-    if (upstream->n_open >= upstream->max_ports)
+    if (upstream->n_open >= upstream->max_ports || server->n_open >= upstream->share)
         return;
     handle = open_at_random(upstream, server);
     if (handle < 0) {
@@ -159,6 +165,7 @@ static void open_port(struct upstream *upstream, uint8_t number, uint64_t now_ns
     port->place = server->n_ports;
     server->pool[server->n_ports++] = (uint32_t)handle;
     upstream->n_open++;
+    server->n_open++;
     rd_stat_inc(&upstream->stats->ports_opened);
     rd_stat_set(&upstream->stats->ports_open, upstream->n_open);
 }

@@ -46,6 +46,7 @@ struct upstream_server {
     union rd_address address;
     uint32_t incarnation;
     uint32_t n_ports, target_ports;
+    uint32_t n_open;        /* ports, retired ones included */
     uint32_t *pool;         /* handles of ports that are not retired */
     uint32_t outstanding;   /* attempts that wait for a reply, time-outs included */
     uint32_t asked_lately;  /* since the last upstream_tend */
@@ -58,6 +59,7 @@ struct upstream {
     struct rd_stats *stats;
     struct rd_random *random;
     uint32_t ports_per_server, max_ports, n_open;
+    uint32_t share; /* of max_ports, for each server: one that is slow starves no other */
     struct upstream_port *ports; /* by io handle */
     uint64_t tended_ns;
     uint32_t n_drawable;

@@ -168,7 +168,7 @@ static void begin_stop(struct rd_worker *worker)
     if (worker->stop_ns != 0 || !atomic_load_explicit(&worker->stop, memory_order_relaxed))
         return;
     context->stopping = true;
-    worker->stop_ns = context->now_ns + ATTEMPT_PATIENCE_NS + RD_NS_PER_S;
+    worker->stop_ns = context->now_ns + ATTEMPT_PATIENCE_NS + RD_NS_PER_S / 10;
     context->io->ops->unlisten(context->io);
 }
 
@@ -203,14 +203,16 @@ bool rd_worker_turn(struct rd_worker *worker)
     context_flush(context);
     rd_stat_inc(&worker->stats.turns);
     return worker->stop_ns == 0 ||
-           (rd_slab_used(&context->inflight.questions) > 0 && context->now_ns < worker->stop_ns);
+           (rd_slab_used(&context->inflight.waiters) > 0 && context->now_ns < worker->stop_ns);
 }
 
 void rd_worker_finish(struct rd_worker *worker)
 {
     struct context *context = &worker->context;
 
-    /* What was sent in the last turn leaves with this one. */
+    reply_abandon(context);
+    context_flush(context);
+    /* What was sent last leaves with this turn. */
     context->io->ops->turn(context->io, 0);
     upstream_close(&context->upstream);
     context->io->ops->stop(context->io);

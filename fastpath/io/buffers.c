@@ -36,7 +36,7 @@ int buffers_init(struct buffers *buffers, uint32_t received, uint32_t answers)
         return -ENOMEM;
     buffers->base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (buffers->base == MAP_FAILED) {
-        free(buffers->idle);
+        buffers_deinit(buffers);
         return -ENOMEM;
     }
     buffers->bytes = bytes;

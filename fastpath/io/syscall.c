@@ -51,8 +51,11 @@ static uint64_t turn(struct io *io, uint64_t deadline_ns)
     uint64_t now_ns;
     int n;
 
-    /* What was left from the last turn is reported anew, if it is still true. */
-    if (deadline_ns > sys->now_ns && (sys->next_ready == sys->n_ready || sys->n_home == 0)) {
+    /* The round is finished first: asked again, epoll would begin with the same busy socket, and
+     * those behind it would never be read. */
+    if (sys->next_ready < sys->n_ready && sys->n_home > 0)
+        return sys->now_ns = rd_clock_now();
+    if (deadline_ns > sys->now_ns) {
         now_ns = rd_clock_now();
         left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
         if (left_ns > WAIT_MAX_NS)

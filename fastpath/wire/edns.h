@@ -24,8 +24,8 @@ struct rd_ede {
 
 struct rd_edns {
     bool present;
-    bool dnssec_ok;         /* DO */
-    bool nsid;              /* an NSID option is there */
+    bool dnssec_ok; /* DO */
+    bool nsid;      /* an NSID option is there */
     uint8_t version;
     uint8_t extended_rcode; /* the upper 8 bits of the RCODE */
     uint8_t n_ede;          /* at most RD_EDE_MAX; further ones are left out */

@@ -8,6 +8,8 @@
  */
 #include "wire/message.h"
 
+#include <string.h>
+
 #include "wire/cursor.h"
 #include "wire/layout.h"
 
@@ -153,4 +155,15 @@ size_t rd_message_skip_record(const uint8_t *data, size_t len, size_t offset)
     if (offset + RECORD_BYTES > len)
         return 0;
     return offset + RECORD_BYTES + rd_get_u16(data + offset + RECORD_BYTES - 2);
+}
+
+bool rd_message_same_rrset(const uint8_t *data, size_t len, size_t a, size_t b)
+{
+    struct rd_name owner_a, owner_b;
+    size_t taken_a = rd_name_unpack(data, len, a, &owner_a);
+    size_t taken_b = rd_name_unpack(data, len, b, &owner_b);
+
+    return taken_a > 0 && taken_b > 0 && a + taken_a + 4 <= len && b + taken_b + 4 <= len &&
+           memcmp(data + a + taken_a, data + b + taken_b, 4) == 0 &&
+           rd_name_equal(&owner_a, &owner_b);
 }

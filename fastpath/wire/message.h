@@ -31,8 +31,8 @@ enum rd_section { RD_ANSWER, RD_AUTHORITY, RD_ADDITIONAL };
 struct rd_message {
     uint16_t id, flags; /* host order */
     uint16_t qdcount;
-    uint16_t count[3];     /* by enum rd_section, as in the header */
-    uint16_t end[3];       /* by enum rd_section: offset behind its last record */
+    uint16_t count[3]; /* by enum rd_section, as in the header */
+    uint16_t end[3];   /* by enum rd_section: offset behind its last record */
     uint16_t qtype, qclass;
     uint16_t question_end; /* offset behind the question */
     uint16_t opt;          /* offset of the OPT record, 0: none */
@@ -57,5 +57,9 @@ enum rd_wire rd_message_sections(const uint8_t *data, size_t len, struct rd_mess
 
 /* Offset behind the record at OFFSET of a message that was walked; 0 at its end. */
 size_t rd_message_skip_record(const uint8_t *data, size_t len, size_t offset);
+
+/* Whether the records at A and B of a message that was walked have one owner, type and class: they
+ * are of one RRset, which stays together or goes (RFC 2181 section 5). */
+bool rd_message_same_rrset(const uint8_t *data, size_t len, size_t a, size_t b);
 
 #endif

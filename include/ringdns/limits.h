@@ -33,6 +33,8 @@
 /* Questions to upstreams. Slots and waiters are options: full means SERVFAIL at once. */
 #define RD_ATTEMPTS            4   /* packets for one question, all servers together */
 #define RD_ATTEMPTS_PER_SERVER 3   /* RFC 9520 section 3.1 */
+#define RD_QUESTION_WAITERS    4096 /* clients of one question; the next one gets SERVFAIL */
+#define RD_TIMEOUTS_A_TURN     256  /* the others come in the next turn, which comes at once */
 #define RD_PORT_QUESTIONS      96  /* asked from one port in its life */
 #define RD_PORT_QUESTIONS_MIN  32
 #define RD_PORTS_MIN           4   /* per upstream and worker */

@@ -57,7 +57,8 @@ int rd_worker_new(const struct rd_worker_setup *setup, struct rd_worker **ret_wo
 void rd_worker_free(struct rd_worker *worker);
 
 /* The life of a worker's thread: returns when rd_worker_stop was called and what was under way is
- * answered or given up (4 s at most). 0, or a negative errno when the ring could not be made. */
+ * answered or given up (a little over 4 s at most). 0, or a negative errno when the ring could not
+ * be made. */
 int rd_worker_run(struct rd_worker *worker, struct rd_failure *ret_failure);
 
 /* One turn, for a driver that owns time (tests). rd_worker_run is start, turns, finish. */

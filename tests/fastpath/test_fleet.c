@@ -10,8 +10,6 @@
 
 #include "fleet.h"
 
-#define MS 1000000ull
-
 static union rd_address server(uint32_t n)
 {
     union rd_address address = {0};
@@ -70,17 +68,36 @@ static void test_a_full_fleet_takes_no_more_until_one_is_released(void **state)
     assert_int_equal(fleet_hold(*state, &address), 17);
 }
 
-static void test_time_outs_in_a_row_take_a_server_down_once(void **state)
+static void test_time_outs_in_a_row_make_a_server_suspect(void **state)
 {
     union rd_address a = server(1);
     unsigned number = (unsigned)fleet_hold(*state, &a);
 
-    for (int i = 0; i < FLEET_TIMEOUTS_DOWN - 1; i++)
-        assert_false(fleet_timed_out(*state, number, 0));
+    for (int i = 0; i < FLEET_TIMEOUTS_SUSPECT - 1; i++)
+        assert_false(fleet_timed_out(*state, number));
+    assert_true(fleet_timed_out(*state, number));
+    assert_true(fleet_timed_out(*state, number));
     assert_false(fleet_is_down(*state, number));
-    assert_true(fleet_timed_out(*state, number, 0));
+}
+
+static void test_a_lost_probe_takes_a_server_down_once(void **state)
+{
+    union rd_address a = server(1);
+    unsigned number = (unsigned)fleet_hold(*state, &a);
+
+    assert_true(fleet_lost(*state, number));
     assert_true(fleet_is_down(*state, number));
-    assert_false(fleet_timed_out(*state, number, 0));
+    assert_false(fleet_lost(*state, number));
+}
+
+static void test_a_server_that_is_down_is_not_suspected(void **state)
+{
+    union rd_address a = server(1);
+    unsigned number = (unsigned)fleet_hold(*state, &a);
+
+    fleet_lost(*state, number);
+    for (int i = 0; i < 2 * FLEET_TIMEOUTS_SUSPECT; i++)
+        assert_false(fleet_timed_out(*state, number));
 }
 
 static void test_a_reply_starts_the_count_anew(void **state)
@@ -88,12 +105,11 @@ static void test_a_reply_starts_the_count_anew(void **state)
     union rd_address a = server(1);
     unsigned number = (unsigned)fleet_hold(*state, &a);
 
-    for (int i = 0; i < FLEET_TIMEOUTS_DOWN - 1; i++)
-        fleet_timed_out(*state, number, 0);
+    for (int i = 0; i < FLEET_TIMEOUTS_SUSPECT - 1; i++)
+        fleet_timed_out(*state, number);
     assert_false(fleet_replied(*state, number));
-    for (int i = 0; i < FLEET_TIMEOUTS_DOWN - 1; i++)
-        fleet_timed_out(*state, number, 0);
-    assert_false(fleet_is_down(*state, number));
+    for (int i = 0; i < FLEET_TIMEOUTS_SUSPECT - 1; i++)
+        assert_false(fleet_timed_out(*state, number));
 }
 
 static void test_a_reply_brings_a_server_back_once(void **state)
@@ -101,8 +117,7 @@ static void test_a_reply_brings_a_server_back_once(void **state)
     union rd_address a = server(1);
     unsigned number = (unsigned)fleet_hold(*state, &a);
 
-    for (int i = 0; i < FLEET_TIMEOUTS_DOWN; i++)
-        fleet_timed_out(*state, number, 0);
+    fleet_lost(*state, number);
     assert_true(fleet_replied(*state, number));
     assert_false(fleet_is_down(*state, number));
     assert_false(fleet_replied(*state, number));
@@ -113,10 +128,21 @@ static void test_a_probe_is_given_once_per_interval(void **state)
     union rd_address a = server(1);
     unsigned number = (unsigned)fleet_hold(*state, &a);
 
-    assert_true(fleet_probe(*state, number, 1000 * MS, 500 * MS));
-    assert_false(fleet_probe(*state, number, 1000 * MS, 500 * MS));
-    assert_false(fleet_probe(*state, number, 1499 * MS, 500 * MS));
-    assert_true(fleet_probe(*state, number, 1500 * MS, 500 * MS));
+    assert_true(fleet_probe(*state, number, FLEET_PROBE_NS));
+    assert_false(fleet_probe(*state, number, FLEET_PROBE_NS));
+    assert_false(fleet_probe(*state, number, 2 * FLEET_PROBE_NS - 1));
+    assert_true(fleet_probe(*state, number, 2 * FLEET_PROBE_NS));
+}
+
+static void test_probes_and_clients_questions_have_turns_of_their_own(void **state)
+{
+    union rd_address a = server(1);
+    unsigned number = (unsigned)fleet_hold(*state, &a);
+
+    for (uint64_t i = 1; i <= 10; i++)
+        assert_true(fleet_last_hope(*state, number, i * FLEET_LAST_HOPE_NS));
+    assert_false(fleet_last_hope(*state, number, 11 * FLEET_LAST_HOPE_NS - 1));
+    assert_true(fleet_probe(*state, number, FLEET_PROBE_NS));
 }
 
 int main(void)
@@ -127,11 +153,17 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_full_fleet_takes_no_more_until_one_is_released,
                                         setup, teardown),
-        cmocka_unit_test_setup_teardown(test_time_outs_in_a_row_take_a_server_down_once, setup,
+        cmocka_unit_test_setup_teardown(test_time_outs_in_a_row_make_a_server_suspect, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_lost_probe_takes_a_server_down_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_server_that_is_down_is_not_suspected, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_reply_starts_the_count_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_reply_brings_a_server_back_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_probe_is_given_once_per_interval, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_probes_and_clients_questions_have_turns_of_their_own,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

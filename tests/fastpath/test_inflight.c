@@ -200,6 +200,27 @@ static void test_an_index_names_its_question(void **state)
     }
 }
 
+static void test_a_crowd_at_one_question_is_bounded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct question_key a = key("a", 5), b = key("b", 6);
+    struct question *question;
+    struct client extra = client(1, 1);
+
+    inflight_deinit(&fixture->inflight);
+    assert_int_equal(
+        inflight_init(&fixture->inflight, 16, 2 * RD_QUESTION_WAITERS, &fixture->stats), 0);
+    question = inflight_lead(&fixture->inflight, &a);
+    for (uint32_t i = 0; i < RD_QUESTION_WAITERS; i++) {
+        struct client in = client((uint16_t)(1000 + i), (uint16_t)i);
+
+        assert_int_equal(inflight_join(&fixture->inflight, question, &in), INFLIGHT_JOINED);
+    }
+    assert_int_equal(inflight_join(&fixture->inflight, question, &extra), INFLIGHT_FULL);
+    question = inflight_lead(&fixture->inflight, &b);
+    assert_int_equal(inflight_join(&fixture->inflight, question, &extra), INFLIGHT_JOINED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +236,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_same_client_and_id_is_a_repetition, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_full_waiters_are_told_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_crowd_at_one_question_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_index_names_its_question, setup, teardown),
     };
 

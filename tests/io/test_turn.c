@@ -395,9 +395,54 @@ static void test_names(void **state)
     assert_string_equal(rd_io_name(RD_IO_SYSCALL), "syscall");
 }
 
+/* Whether a port's reply was among what one turn brought. */
+static bool turn_brings_reply(struct bed *bed)
+{
+    struct io_message msgs[RD_BATCH];
+    bool replied = false;
+    unsigned n;
+
+    bed_turn(bed);
+    n = bed->ops->recv(bed->io, msgs, RD_BATCH);
+    for (unsigned i = 0; i < n; i++)
+        replied |= msgs[i].origin == IO_PORT;
+    bed->ops->drop(bed->io, msgs, n);
+    return replied;
+}
+
+/* A full batch waits at the listener before every turn, and a reply at a port. */
+static void test_a_busy_listener_starves_no_port(void **state)
+{
+    struct bed bed;
+    int client = peer_socket("127.0.0.1", 0), server = peer_socket("127.0.0.1", 0);
+    union rd_address to = socket_address(server), from;
+    unsigned turns = 0;
+    uint32_t port;
+
+    bed_prepare(&bed, state);
+    bed_listen(&bed, "127.0.0.1", 0);
+    bed_start(&bed);
+    port = bed_port(&bed, &to);
+    bed_ask(&bed, port, "question");
+    bed_turn(&bed);
+    from = peer_expect(server, "question");
+    for (unsigned i = 0; i < RD_BATCH; i++)
+        peer_send(client, &bed.listeners[0], "query", 5);
+    peer_send(server, &from, "reply", 5);
+    do {
+        assert_true(turns++ < 20);
+        for (unsigned i = 0; i < RD_BATCH; i++)
+            peer_send(client, &bed.listeners[0], "query", 5);
+    } while (!turn_brings_reply(&bed));
+    bed_end(&bed);
+    close(client);
+    close(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BED_BOTH(test_a_busy_listener_starves_no_port),
         BED_BOTH(test_deadline_ends_a_quiet_turn),
         BED_BOTH(test_turn_returns_boot_time),
         BED_BOTH(test_traffic_ends_a_turn),

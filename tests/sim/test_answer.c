@@ -10,7 +10,9 @@ static const char *const NAME = "www.example.com";
 /* What shaped_model puts into its reply; each test sets what it needs. */
 static struct {
     uint16_t flags;
-    unsigned answers, additional; /* TXT records of record_bytes each */
+    unsigned answers;    /* TXT records of record_bytes each */
+    unsigned additional; /* records of the same size, of private types */
+    unsigned per_set;    /* so many of them are one RRset; 0: one each */
     size_t record_bytes;
     bool opt;
     uint8_t extended_rcode;
@@ -33,6 +35,7 @@ static void shaped_opt(struct packet *reply)
 static void shaped_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query,
                          size_t len, uint16_t from_port)
 {
+    static const uint8_t rdata[512];
     static struct packet reply;
 
     packet_reply(&reply, query, len, shape.flags);
@@ -41,7 +44,9 @@ static void shaped_model(struct sim *sim, struct sim_upstream *upstream, const u
     if (shape.opt_first)
         shaped_opt(&reply);
     for (unsigned i = 0; i < shape.additional; i++)
-        packet_txt(&reply, RD_ADDITIONAL, shape.record_bytes);
+        packet_record(&reply, RD_ADDITIONAL,
+                      (uint16_t)(65280 + i / (shape.per_set ? shape.per_set : 1)), 300, rdata,
+                      shape.record_bytes);
     if (!shape.opt_first)
         shaped_opt(&reply);
     sim_reply(sim, upstream, reply.bytes, reply.len, from_port, 0);
@@ -330,6 +335,27 @@ static void test_additional_records_that_do_not_fit_are_left_out_whole(void **st
     assert_int_equal(SCENE_STAT(scene, answers_truncated), 0);
 }
 
+/* Half of an RRset would pass for all of it, as nothing says that it is not (RFC 2181 section 9).
+ */
+static void test_an_additional_rrset_stays_together(void **state)
+{
+    struct scene *scene = *state;
+    struct rd_message message;
+    const struct sim_packet *answer;
+
+    shape.additional = 4;
+    shape.per_set = 2;
+    shape.record_bytes = 96;
+    answer = scene_exchange(scene, &(struct ask){.name = NAME}, &message);
+    assert_int_equal(answer->len, 33 + 3 * 108);
+    assert_int_equal(message.count[RD_ADDITIONAL], 2);
+    shape.per_set = 4;
+    answer = scene_exchange(scene, &(struct ask){.name = NAME}, &message);
+    assert_int_equal(answer->len, 33 + 108);
+    assert_int_equal(message.count[RD_ADDITIONAL], 0);
+    assert_int_equal(SCENE_STAT(scene, answers_truncated), 0);
+}
+
 static void test_an_answer_that_does_not_fit_is_truncated_and_empty(void **state)
 {
     struct scene *scene = *state;
@@ -466,6 +492,7 @@ int main(void)
         TEST(test_an_extended_rcode_is_servfail),
         TEST(test_nsid_is_told_to_those_who_ask),
         TEST(test_additional_records_that_do_not_fit_are_left_out_whole),
+        TEST(test_an_additional_rrset_stays_together),
         TEST(test_an_answer_that_does_not_fit_is_truncated_and_empty),
         TEST(test_the_clients_size_is_kept_to_the_byte),
         TEST(test_sizes_under_512_mean_512),

@@ -420,6 +420,26 @@ static void test_skipping_goes_from_record_to_record(void **state)
     assert_int_equal(rd_message_skip_record(packet.bytes, packet.len, at), 0);
 }
 
+static void test_an_rrset_is_of_one_owner_type_and_class(void **state)
+{
+    size_t at[5] = {29};
+
+    (void)state;
+    packet_begin(&packet, 5, 0, 0);
+    packet_add_record(&packet, RD_TYPE_A, RD_CLASS_IN, "\12\0\0\1", 4);
+    packet_add_record(&packet, RD_TYPE_A, RD_CLASS_IN, "\12\0\0\2", 4);
+    packet_add_record(&packet, RD_TYPE_TXT, RD_CLASS_IN, "\3abc", 4);
+    packet_add_record(&packet, RD_TYPE_TXT, RD_CLASS_CH, "\3abc", 4);
+    packet_add_text(&packet, "\1a\xc0\x0c");
+    packet_add_fields(&packet, RD_TYPE_TXT, RD_CLASS_CH, "\3abc", 4);
+    assert_walk(RD_WIRE_OK);
+    for (int i = 0; i < 4; i++)
+        at[i + 1] = rd_message_skip_record(packet.bytes, packet.len, at[i]);
+    assert_true(rd_message_same_rrset(packet.bytes, packet.len, at[0], at[1]));
+    for (int i = 1; i < 4; i++)
+        assert_false(rd_message_same_rrset(packet.bytes, packet.len, at[i], at[i + 1]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_a_tsig_is_seen_in_additional_alone),
         cmocka_unit_test(test_a_sig_is_a_signature_only_if_it_covers_no_type),
         cmocka_unit_test(test_skipping_goes_from_record_to_record),
+        cmocka_unit_test(test_an_rrset_is_of_one_owner_type_and_class),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
