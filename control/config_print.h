@@ -13,7 +13,7 @@
 /* CONFIG as YAML that reads back as the same. */
 void config_dump(const struct rd_config *config, FILE *out);
 
-/* Every option: what it means, what is allowed, its default. MARKDOWN: as in build/doc/options.md. */
+/* Every option: what it means, what is allowed, its default. MARKDOWN: as build/doc/options.md. */
 void config_help(bool markdown, FILE *out);
 
 #endif
