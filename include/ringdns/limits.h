@@ -38,7 +38,7 @@
 #define RD_PORT_QUESTIONS      96  /* asked from one port in its life */
 #define RD_PORT_QUESTIONS_MIN  32
 #define RD_PORTS_MIN           4   /* per upstream and worker */
-#define RD_PORTS_LINGERING     4096 /* retired ports that still wait, per worker; full: SERVFAIL */
+#define RD_PORTS_LINGERING     4096 /* planned for retired ports that still wait, per worker */
 
 /* EDNS: what is told upstream, and what is copied from there. */
 #define RD_EDNS_UPSTREAM_BYTES 1232 /* RFC 9715 */
