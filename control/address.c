@@ -125,14 +125,12 @@ const char *address_parse(const char *text, uint16_t port, union rd_address *ret
     return NULL;
 }
 
-const char *address_format(const union rd_address *address, char buffer[ADDRESS_TEXT_BYTES])
+const char *address_format_host(const union rd_address *address, char buffer[ADDRESS_TEXT_BYTES])
 {
     char host[INET6_ADDRSTRLEN], name[IF_NAMESIZE], scope[IF_NAMESIZE + 1] = "";
-    unsigned port = rd_address_port(address);
 
     if (address->any.sa_family == AF_INET) {
-        inet_ntop(AF_INET, &address->v4.sin_addr, host, sizeof(host));
-        snprintf(buffer, ADDRESS_TEXT_BYTES, "%s:%u", host, port);
+        inet_ntop(AF_INET, &address->v4.sin_addr, buffer, ADDRESS_TEXT_BYTES);
     } else if (address->any.sa_family == AF_INET6) {
         unsigned index = address->v6.sin6_scope_id;
 
@@ -141,10 +139,24 @@ const char *address_format(const union rd_address *address, char buffer[ADDRESS_
             snprintf(scope, sizeof(scope), "%%%s", name);
         else if (index != 0)
             snprintf(scope, sizeof(scope), "%%%u", index);
-        snprintf(buffer, ADDRESS_TEXT_BYTES, "[%s%s]:%u", host, scope, port);
+        snprintf(buffer, ADDRESS_TEXT_BYTES, "%s%s", host, scope);
     } else {
         snprintf(buffer, ADDRESS_TEXT_BYTES, "none");
     }
+    return buffer;
+}
+
+const char *address_format(const union rd_address *address, char buffer[ADDRESS_TEXT_BYTES])
+{
+    bool v6 = address->any.sa_family == AF_INET6;
+    char host[ADDRESS_TEXT_BYTES];
+
+    address_format_host(address, host);
+    if (address->any.sa_family == AF_UNSPEC)
+        snprintf(buffer, ADDRESS_TEXT_BYTES, "%s", host);
+    else
+        snprintf(buffer, ADDRESS_TEXT_BYTES, "%s%.64s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "",
+                 rd_address_port(address));
     return buffer;
 }
 

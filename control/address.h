@@ -20,6 +20,9 @@ const char *address_parse(const char *text, uint16_t port, union rd_address *ret
 /* Writes 192.0.2.1:53 or [fe80::1%eth0]:53 to BUFFER, which is returned. */
 const char *address_format(const union rd_address *address, char buffer[ADDRESS_TEXT_BYTES]);
 
+/* The same without the port: 192.0.2.1 or fe80::1%eth0. */
+const char *address_format_host(const union rd_address *address, char buffer[ADDRESS_TEXT_BYTES]);
+
 /* 0.0.0.0 or [::]. */
 bool address_is_any(const union rd_address *address);
 /* Neither wildcard, multicast nor broadcast: the address of one host. */

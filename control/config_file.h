@@ -12,11 +12,14 @@
 
 /* Which options were written down; all others have their defaults. */
 struct config_given {
-    bool option[CONFIG_OPTIONS];
-    struct config_place pool; /* the pool default; line 0: not at all */
+    bool option[CONFIG_OPTIONS]; /* a pool's: in any of them */
+    struct config_given_pool {
+        struct config_place at, source_at; /* line 0: not in the file */
+        bool servers;                      /* good or not */
+    } pools[RD_MAX_POOLS];
 };
 
-/* Reads the file NAME over the values in CONFIG. At most RD_CONFIG_FILE_BYTES.
+/* Reads the file NAME over the defaults in CONFIG. At most RD_CONFIG_FILE_BYTES.
  * False: errors were added; CONFIG and GIVEN are then of no use. */
 bool config_file_read(const char *name, struct rd_config *config, struct config_given *given,
                       struct config_errors *errors);

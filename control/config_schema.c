@@ -17,8 +17,7 @@ enum { LIVE = 0, RESTART = 1 };
 
 #define ROW(owner, in_pool, key_, field_, kind_, initial_, min_, max_, unit_, when_, ref_, help_)  \
     {.key = key_,                                                                                  \
-     .kind = &config_kinds[CONFIG_KIND_##kind_],                                                   \
-     .kind_name = #kind_,                                                                          \
+     .kind = &config_kind_##kind_,                                                                 \
      .initial = initial_,                                                                          \
      .min = min_,                                                                                  \
      .max = max_,                                                                                  \
@@ -37,18 +36,19 @@ const struct config_option config_options[CONFIG_OPTIONS] = {
 #include "ringdns/config.def"
 };
 
-const void *config_value_const(const struct config_option *option, const struct rd_config *config)
+const void *config_value_const(const struct config_option *option, const struct rd_config *config,
+                               unsigned pool)
 {
-    const void *base = option->pool ? (const void *)&config->pools[0] : config;
+    const void *owner = option->pool ? (const void *)&config->pools[pool] : config;
 
-    return (const char *)base + option->offset;
+    return (const char *)owner + option->offset;
 }
 
-void *config_value(const struct config_option *option, struct rd_config *config)
+void *config_value(const struct config_option *option, struct rd_config *config, unsigned pool)
 {
-    void *base = option->pool ? (void *)&config->pools[0] : config;
+    void *owner = option->pool ? (void *)&config->pools[pool] : config;
 
-    return (char *)base + option->offset;
+    return (char *)owner + option->offset;
 }
 
 const struct config_option *config_find(const char *key, bool pool)
@@ -106,45 +106,15 @@ static bool level_name(const char *path, bool pool, unsigned i, char *name, size
     return true;
 }
 
-/* Edit distance (insert, delete, replace), at most 64 characters of each. */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned row[65];
-    size_t a_len = strnlen(a, 64), b_len = strnlen(b, 64);
-
-    for (unsigned j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (unsigned i = 1; i <= a_len; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = i;
-        for (unsigned j = 1; j <= b_len; j++) {
-            unsigned best = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            best = best < row[j] + 1 ? best : row[j] + 1;
-            row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
-        }
-    }
-    return row[b_len];
-}
-
 const char *config_nearest(const char *path, bool pool, const char *text, char *buffer, size_t size)
 {
-    /* Up to a third of the letters may differ; more is another word. */
-    unsigned best = (unsigned)(strnlen(text, 64) + 2) / 3 + 1;
+    unsigned best = config_reach(text);
     const char *found = NULL;
     char name[RD_TEXT_BYTES];
 
     for (unsigned i = 0; i <= CONFIG_OPTIONS; i++) {
-        unsigned d;
-
-        if (!level_name(path, pool, i, name, sizeof(name)))
+        if (!level_name(path, pool, i, name, sizeof(name)) || !config_nearer(text, name, &best))
             continue;
-        d = distance(text, name);
-        if (d >= best)
-            continue;
-        best = d;
         snprintf(buffer, size, "%s", name);
         found = buffer;
     }

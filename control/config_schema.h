@@ -24,7 +24,6 @@ enum config_index {
 struct config_option {
     const char *key; /* a dot is a level of the file */
     const struct config_kind *kind;
-    const char *kind_name;
     const char *initial; /* the default, as it would be written in the file */
     uint64_t min, max;
     const char *unit;
@@ -38,9 +37,10 @@ struct config_option {
 
 extern const struct config_option config_options[CONFIG_OPTIONS];
 
-/* The value of OPTION in CONFIG; of a pool's option: in the pool named default. */
-void *config_value(const struct config_option *option, struct rd_config *config);
-const void *config_value_const(const struct config_option *option, const struct rd_config *config);
+/* The value of OPTION in CONFIG. POOL: the index of the pool, where it is a pool's option. */
+void *config_value(const struct config_option *option, struct rd_config *config, unsigned pool);
+const void *config_value_const(const struct config_option *option, const struct rd_config *config,
+                               unsigned pool);
 
 /* The option with KEY (a pool's option or one of the others); NULL: there is none. */
 const struct config_option *config_find(const char *key, bool pool);

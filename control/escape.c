@@ -35,3 +35,14 @@ const char *escape_text(const char *text, size_t len, char *buffer, size_t size)
     buffer[used] = '\0';
     return buffer;
 }
+
+void escape_yaml(const char *text, FILE *out)
+{
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}

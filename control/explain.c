@@ -59,6 +59,9 @@ static const char *worker_advice(int error, enum rd_io_kind io)
     case -EMFILE:
     case -ENFILE:
         return "no file descriptor is left; raise the limit (ulimit -n, LimitNOFILE=)";
+    case -ENOSPC:
+        return "all pools together have more different servers than there is room for; lower "
+               "their number";
     case -EAGAIN:
         return "the limit on threads is reached (ulimit -u, TasksMax=)";
     default:

@@ -19,8 +19,10 @@
 enum {
     PORTS = 65536,
     FIRST_PORT = 1024,      /* lower ones are never drawn */
-    WORKER_DESCRIPTORS = 4, /* a worker's ring, doorbell and the like */
+    WORKER_DESCRIPTORS = 8, /* a worker's ring, doorbell, and connections about to be closed */
     OWN_DESCRIPTORS = 16,   /* standard streams, signals, watches, files in passing */
+    SPARE_DESCRIPTORS = 8,  /* left free */
+    CLIENTS_MIN = 16,       /* the least that tcp.connections may be */
 };
 
 unsigned machine_cpus(unsigned ret_cpus[RD_MAX_WORKERS])
@@ -55,20 +57,36 @@ uint64_t machine_descriptors(void)
     return limit.rlim_cur;
 }
 
-unsigned machine_max_ports(uint64_t limit, unsigned workers, uint32_t listeners,
-                           uint32_t per_upstream, uint32_t servers, uint64_t *ret_needed)
+static uint64_t least_of(uint64_t a, uint64_t b)
 {
-    uint64_t reserve =
-        OWN_DESCRIPTORS + RD_CONTROL_CLIENTS + (uint64_t)workers * (listeners + WORKER_DESCRIPTORS);
-    uint64_t least = (uint64_t)RD_PORTS_MIN * servers;
-    /* A reload may bring as many servers as a pool holds. */
-    uint64_t most = (uint64_t)per_upstream * RD_MAX_SERVERS + RD_PORTS_LINGERING;
-    uint64_t share = limit > reserve ? (limit - reserve) / workers : 0;
+    return a < b ? a : b;
+}
 
-    *ret_needed = reserve + least * workers;
-    if (share < least)
-        return 0;
-    return (unsigned)(share < most ? share : most);
+bool machine_share(uint64_t limit, const struct machine_need *need, struct machine_share *ret_share,
+                   uint64_t *ret_needed)
+{
+    uint64_t fixed = OWN_DESCRIPTORS + SPARE_DESCRIPTORS + RD_CONTROL_CLIENTS +
+                     (uint64_t)need->workers * (2 * need->listeners + WORKER_DESCRIPTORS);
+    uint64_t links = (uint64_t)need->links * need->servers;
+    uint64_t least_ports = (uint64_t)RD_PORTS_MIN * need->servers;
+    uint64_t least_clients = least_of(need->clients, CLIENTS_MIN);
+    /* A reload may bring as many servers as a pool holds. */
+    uint64_t servers = need->servers > RD_MAX_SERVERS ? need->servers : RD_MAX_SERVERS;
+    uint64_t most_ports = need->ports * servers + RD_PORTS_LINGERING;
+    uint64_t left = limit > fixed ? (limit - fixed) / need->workers : 0;
+    uint64_t kept, ports;
+
+    *ret_needed = fixed + need->workers * (links + least_ports + least_clients);
+    if (left < links + least_ports + least_clients)
+        return false;
+    left -= links;
+    kept = least_of(need->clients, left / 4);
+    kept = kept > least_clients ? kept : least_clients;
+    kept = least_of(kept, left - least_ports);
+    ports = least_of(most_ports, left - kept);
+    ret_share->ports = (unsigned)ports;
+    ret_share->connections = (unsigned)least_of(need->clients, left - ports);
+    return true;
 }
 
 static void mark(uint8_t *avoided, unsigned long first, unsigned long last)

@@ -5,6 +5,7 @@
 #ifndef RINGDNS_CONTROL_MACHINE_H
 #define RINGDNS_CONTROL_MACHINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,11 +19,27 @@ unsigned machine_cpus(unsigned ret_cpus[RD_MAX_WORKERS]);
 /* Raises the soft limit on descriptors to the hard one and returns what is obtained. */
 uint64_t machine_descriptors(void);
 
-/* How many ports each of WORKERS workers may have open.
- * LIMIT: descriptors of the process. LISTENERS, PER_UPSTREAM: options. SERVERS: asked now.
- * 0: too few to work; *RET_NEEDED is the least number of descriptors for that. */
-unsigned machine_max_ports(uint64_t limit, unsigned workers, uint32_t listeners,
-                           uint32_t per_upstream, uint32_t servers, uint64_t *ret_needed);
+/* What shares the descriptors of the process. */
+struct machine_need {
+    unsigned workers;
+    uint32_t servers;   /* different ones, of all pools, asked now */
+    uint32_t listeners; /* addresses; a socket for UDP and one for TCP each, per worker */
+    uint32_t ports;     /* to one server, per worker */
+    uint32_t links;     /* TCP connections to one server, per worker */
+    uint32_t clients;   /* TCP connections of clients, per worker */
+};
+
+/* What each worker may have open at a time. */
+struct machine_share {
+    unsigned ports;       /* UDP, to all servers together */
+    unsigned connections; /* TCP, of clients */
+};
+
+/* Divides LIMIT descriptors. Where they do not suffice, ports come first, as without them nothing
+ * is answered, and clients' connections get what is left, but never less than a quarter.
+ * False: too few to work; *RET_NEEDED is the least number of descriptors for that, always set. */
+bool machine_share(uint64_t limit, const struct machine_need *need, struct machine_share *ret_share,
+                   uint64_t *ret_needed);
 
 /* AVOID and the ranges in the file PATH (as the kernel writes them, absent: none) as one list.
  * Where they are too many for a list, the narrowest gaps between them are avoided too.

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "config_print.h"
+#include "config_route.h"
 #include "resolv_conf.h"
 #include "ringdns/log.h"
 #include "servers.h"
@@ -39,31 +40,47 @@ static enum exit_status refuse(struct config_errors *errors)
     return EXIT_CONFIG;
 }
 
+static void print_default(const struct options *options, struct rd_config *config)
+{
+    const char *from = "the configuration";
+    char text[TEXT_BYTES];
+
+    for (unsigned i = 0; i < options->n; i++)
+        if (options->overrides[i].option == &config_options[CONFIG_POOL_servers])
+            from = "the command line";
+    if (!servers_from_system(config))
+        printf("%s, from %s", servers_format(&config->pools[0].servers, text, sizeof(text)), from);
+    else if (servers_read(RESOLV_CONF_PATH, config) == 0)
+        printf("%s, from " RESOLV_CONF_PATH,
+               servers_format(&config->pools[0].servers, text, sizeof(text)));
+    else
+        fputs("no server, as " RESOLV_CONF_PATH " names none that can be used; ringdns would not "
+              "start",
+              stdout);
+}
+
 static enum exit_status check(const struct options *options, struct rd_config *config,
                               const struct config_given *given)
 {
     struct config_errors errors = {0};
     char text[TEXT_BYTES];
-    const char *from = RESOLV_CONF_PATH;
-    int r = 0;
 
     servers_fit_listen(given, config);
     servers_check(config, &errors);
     if (errors.n > 0)
         return refuse(&errors);
-    if (servers_from_system(config))
-        r = servers_read(RESOLV_CONF_PATH, config);
-    else
-        from = "the configuration";
-    for (unsigned i = 0; i < options->n; i++)
-        if (options->overrides[i].option == &config_options[CONFIG_POOL_servers])
-            from = "the command line";
     printf("OK: %s\n", options->file ? options->file : "no file, defaults and command line");
-    if (r < 0)
-        printf("servers: none, as %s names none that can be used; ringdns would not start\n", from);
-    else
-        printf("servers: %s, from %s\n",
-               servers_format(&config->pools[0].servers, text, sizeof(text)), from);
+    for (unsigned i = 0; i < config->n_pools; i++) {
+        unsigned routes = config_routes_to(config, i);
+
+        printf("pool %s: ", config->pools[i].name);
+        if (i == 0)
+            print_default(options, config);
+        else
+            fputs(servers_format(&config->pools[i].servers, text, sizeof(text)), stdout);
+        printf("; %u route%s%s\n", routes, routes == 1 ? "" : "s",
+               i == 0 ? ", and all other names" : "");
+    }
     return printed();
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config_pool.h"
 #include "config_value.h"
 #include "escape.h"
 
@@ -147,42 +148,42 @@ bool options_parse(int argc, char **argv, struct options *ret_options, struct co
     return errors->n == before;
 }
 
-/* A pool that is written down says whom to ask: the system's servers are not its. */
-static void check_pool(const struct rd_config *config, const struct config_given *given,
-                       struct config_errors *errors)
+/* Over the file; a pool's options are those of the pool default. */
+static void apply_overrides(const struct options *options, struct rd_config *config,
+                            struct config_given *given, struct config_errors *errors)
 {
-    const struct config_option *servers = &config_options[CONFIG_POOL_servers];
+    static const struct config_place place;
+    bool seen[CONFIG_OPTIONS] = {false};
 
-    if (given->pool.line != 0 && !given->option[CONFIG_POOL_servers])
-        config_value_check(servers, config, "upstreams.default.servers", &given->pool, errors);
+    for (unsigned i = 0; i < options->n; i++) {
+        const struct options_override *override = &options->overrides[i];
+        const struct config_option *option = override->option;
+        unsigned index = (unsigned)(option - config_options);
+        void *value = config_value(option, config, 0);
+        size_t len = strlen(override->text);
+
+        /* The first one replaces the file's list, those that follow add to it. */
+        if (seen[index] && option->kind->list)
+            config_value_append(option, value, override->flag, override->text, len, &place, errors);
+        else
+            config_value_set(option, value, override->flag, override->text, len, &place, errors);
+        seen[index] = true;
+        given->option[index] = true;
+        given->pools[0].servers |= index == CONFIG_POOL_servers;
+    }
 }
 
 bool options_load(const struct options *options, struct rd_config *ret_config,
                   struct config_given *ret_given, struct config_errors *errors)
 {
-    static const struct config_place place;
     unsigned before = errors->n;
-    bool seen[CONFIG_OPTIONS] = {false};
 
     config_defaults(ret_config);
     memset(ret_given, 0, sizeof(*ret_given));
     if (options->file)
         config_file_read(options->file, ret_config, ret_given, errors);
-    for (unsigned i = 0; i < options->n; i++) {
-        const struct options_override *override = &options->overrides[i];
-        unsigned index = (unsigned)(override->option - config_options);
-        size_t len = strlen(override->text);
-
-        /* The first one replaces the file's list, those that follow add to it. */
-        if (seen[index] && override->option->kind->list)
-            config_value_append(override->option, ret_config, override->flag, override->text, len,
-                                &place, errors);
-        else
-            config_value_set(override->option, ret_config, override->flag, override->text, len,
-                             &place, errors);
-        seen[index] = true;
-        ret_given->option[index] = true;
-    }
-    check_pool(ret_config, ret_given, errors);
+    apply_overrides(options, ret_config, ret_given, errors);
+    config_pools_check(ret_config, ret_given, errors);
+    ret_config->pools[0].from_system = ret_config->pools[0].servers.n == 0;
     return errors->n == before;
 }

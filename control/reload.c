@@ -6,7 +6,9 @@
  * Thread: main.
  * Not here: freeing the old snapshots (loop.c, snapshot.c).
  */
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config_value.h"
@@ -44,17 +46,22 @@ static void log_errors(struct config_errors *errors)
 }
 
 /* What a reload cannot change keeps its value. */
-static void keep_fixed(const struct service *service, struct rd_config *configured)
+static void keep_fixed(struct service *service, struct rd_config *configured)
 {
     for (unsigned i = 0; i < CONFIG_OPTIONS; i++) {
         const struct config_option *option = &config_options[i];
+        void *old, *new;
 
-        if (!option->restart || config_value_equal(option, &service->configured, configured))
+        if (!option->restart)
+            continue;
+        assert(!option->pool); /* pools come and go: each of their options is live */
+        old = config_value(option, &service->configured, 0);
+        new = config_value(option, configured, 0);
+        if (config_value_equal(option, old, new))
             continue;
         rd_log(RD_LOG_WARNING, "%s changed: it keeps its old value until the next start",
                option->key);
-        memcpy(config_value(option, configured), config_value_const(option, &service->configured),
-               option->size);
+        memcpy(new, old, option->size);
     }
 }
 
@@ -87,45 +94,63 @@ static void log_servers(const struct service *service)
            servers_format(&service->effective.pools[0].servers, text, sizeof(text)),
            servers_from_system(&service->configured) ? " of " : "",
            servers_from_system(&service->configured) ? service->resolv_path : "");
+    service_log_pools(service);
+}
+
+/* A configuration that may replace the present one. */
+struct candidate {
+    struct rd_config configured, effective;
+    struct config_given given;
+};
+
+/* Reads and checks all of it. False: errors were added. */
+static bool prepare(struct service *service, struct candidate *new, struct config_errors *errors)
+{
+    if (!options_load(service->options, &new->configured, &new->given, errors))
+        return false;
+    keep_fixed(service, &new->configured);
+    new->effective = new->configured;
+    new->effective.listen = service->effective.listen;
+    servers_check(&new->effective, errors);
+    servers_check_sources(&new->effective, errors);
+    return errors->n == 0;
 }
 
 void service_reload(struct service *service)
 {
+    struct candidate *new = calloc(1, sizeof(*new));
     struct config_errors errors = {0};
-    struct rd_config configured, effective;
-    struct config_given given;
 
-    if (options_load(service->options, &configured, &given, &errors)) {
-        keep_fixed(service, &configured);
-        effective = configured;
-        effective.listen = service->effective.listen;
-        servers_check(&effective, &errors);
-    }
-    if (errors.n > 0) {
-        log_errors(&errors);
+    if (!new) {
+        rd_log(RD_LOG_ERROR, "no memory to read the configuration; it stays as it was");
         return;
     }
-    follow(service, servers_from_system(&configured));
-    if (servers_from_system(&configured))
-        refill(service, &effective);
-    service->configured = configured;
-    service->effective = effective;
-    service_publish(service);
-    rd_log(RD_LOG_INFO, "the configuration was read again");
-    log_servers(service);
+    if (prepare(service, new, &errors)) {
+        follow(service, servers_from_system(&new->configured));
+        if (servers_from_system(&new->configured))
+            refill(service, &new->effective);
+        service->configured = new->configured;
+        service->effective = new->effective;
+        service_publish(service);
+        rd_log(RD_LOG_INFO, "the configuration was read again");
+        log_servers(service);
+    } else {
+        log_errors(&errors);
+    }
+    free(new);
 }
 
 void service_servers_changed(struct service *service)
 {
-    struct rd_config effective = service->effective;
-    const struct config_option *servers = &config_options[CONFIG_POOL_servers];
+    const struct config_option *option = &config_options[CONFIG_POOL_servers];
+    struct rd_server_list *servers = &service->effective.pools[0].servers;
+    struct rd_server_list before = *servers;
 
     if (!servers_from_system(&service->configured))
         return;
-    refill(service, &effective);
-    if (config_value_equal(servers, &effective, &service->effective))
+    refill(service, &service->effective);
+    if (config_value_equal(option, &before, servers))
         return;
-    service->effective = effective;
     service_publish(service);
     log_servers(service);
 }

@@ -23,7 +23,7 @@ struct reading {
     unsigned line;
     const struct rd_address_list *listen;
     const struct local_addresses *local;
-    struct rd_address_list servers;
+    struct rd_server_list servers;
 };
 
 static void leave_out(const struct reading *reading, const char *text, const char *why)
@@ -34,7 +34,7 @@ static void leave_out(const struct reading *reading, const char *text, const cha
 
 static void take_server(struct reading *reading, const char *text)
 {
-    struct rd_address_list *servers = &reading->servers;
+    struct rd_server_list *servers = &reading->servers;
     union rd_address server;
     const char *wrong = address_parse(text, RD_DNS_PORT, &server);
 
@@ -49,9 +49,9 @@ static void take_server(struct reading *reading, const char *text)
         return;
     }
     for (uint32_t i = 0; i < servers->n; i++)
-        if (rd_address_equal(&servers->at[i], &server))
+        if (rd_address_equal(&servers->at[i].address, &server))
             return;
-    servers->at[servers->n++] = server;
+    servers->at[servers->n++] = (struct rd_server_config){.address = server, .weight = 1};
 }
 
 static void take_line(struct reading *reading, char *line)
@@ -68,7 +68,7 @@ static void take_line(struct reading *reading, char *line)
 }
 
 int resolv_conf_read(const char *path, const struct rd_address_list *listen,
-                     const struct local_addresses *local, struct rd_address_list *ret_servers)
+                     const struct local_addresses *local, struct rd_server_list *ret_servers)
 {
     struct reading reading = {.path = path, .listen = listen, .local = local};
     FILE *file = fopen(path, "re");

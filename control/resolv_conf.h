@@ -12,8 +12,9 @@
 
 /* The name servers that the file PATH names, without those that are our own LISTENers, without
  * repetitions, at most RD_MAX_SERVERS. What is left out is logged as a warning.
- * 0: *RET_SERVERS is set, and may be empty. Negative errno: the file cannot be read. */
+ * 0: *RET_SERVERS is set, all of weight 1 in tier 0, and may be empty. Negative errno: the file
+ * cannot be read. */
 int resolv_conf_read(const char *path, const struct rd_address_list *listen,
-                     const struct local_addresses *local, struct rd_address_list *ret_servers);
+                     const struct local_addresses *local, struct rd_server_list *ret_servers);
 
 #endif

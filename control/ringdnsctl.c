@@ -18,6 +18,7 @@
 #include "config_schema.h"
 #include "escape.h"
 #include "stats_text.h"
+#include "upstreams_text.h"
 
 enum { OK = 0, FAILED = 1, USAGE = 2 };
 enum { TIMEOUT_S = 5, ANSWER_BYTES = 16 << 20 };
@@ -25,13 +26,32 @@ enum { TIMEOUT_S = 5, ANSWER_BYTES = 16 << 20 };
 static const char usage[] =
     "ringdnsctl [-s PATH] COMMAND: asks a running ringdns\n"
     "\n"
-    "  stats [--json]   counters, in all and per worker\n"
-    "  status [--json]  what runs, since when, whom it asks\n"
+    "  stats [--json]      counters, in all and per worker\n"
+    "  status [--json]     what runs, since when, whom it asks, who of them is not up\n"
+    "  upstreams [--json]  each upstream: its state, counters and round-trip times\n"
     "\n"
-    "  -s PATH          the control socket (default: %s)\n"
+    "  -s PATH             the control socket (default: %s)\n"
     "  --version, --help\n"
     "\n"
     "Exit status: 0 done, 1 no answer or an error from ringdns, 2 wrong usage.\n";
+
+static bool write_indented(const json_t *document, FILE *out)
+{
+    json_dumpf(document, out, JSON_INDENT(2));
+    fputc('\n', out);
+    return true;
+}
+
+static const struct command {
+    const char *name;
+    bool (*show)(const json_t *document, FILE *out); /* false: it is no such answer */
+    const char *lacks;
+} commands[] = {
+    {"stats", stats_table, "the answer holds no counters"},
+    {"status", write_indented, ""},
+    {"upstreams", upstreams_table, "the answer holds no upstreams"},
+    {NULL, NULL, NULL},
+};
 
 static int fail(const char *path, const char *what, const char *advice)
 {
@@ -97,7 +117,7 @@ static char *ask(const char *path, const char *command)
     return NULL;
 }
 
-static int show(const char *path, const char *command, bool json, const char *answer)
+static int show(const char *path, const struct command *command, bool json, const char *answer)
 {
     json_t *document = json_loads(answer, 0, NULL);
     const char *error = json_string_value(json_object_get(document, "error"));
@@ -112,14 +132,9 @@ static int show(const char *path, const char *command, bool json, const char *an
         status = FAILED;
     } else if (json) {
         fputs(answer, stdout);
-    } else if (strcmp(command, "stats") == 0) {
-        if (!stats_table(document, stdout)) {
-            fail(path, "the answer holds no counters", "; is that socket ringdns' own?");
-            status = FAILED;
-        }
-    } else {
-        json_dumpf(document, stdout, JSON_INDENT(2));
-        putchar('\n');
+    } else if (!command->show(document, stdout)) {
+        fail(path, command->lacks, "; is that socket ringdns' own?");
+        status = FAILED;
     }
     json_decref(document);
     return fflush(stdout) == 0 ? status : FAILED;
@@ -134,13 +149,26 @@ static int wrong_usage(const char *what, const char *text)
     return USAGE;
 }
 
+static int unknown_command(const char *text)
+{
+    char shown[96];
+
+    fprintf(stderr, "ringdnsctl: unknown command %s; there are",
+            escape_text(text, strlen(text), shown, sizeof(shown)));
+    for (const struct command *command = commands; command->name; command++)
+        fprintf(stderr, "%s %s", command == commands ? "" : ",", command->name);
+    fputs("; see ringdnsctl --help\n", stderr);
+    return USAGE;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option flags[] = {{"json", no_argument, NULL, 'j'},
                                           {"version", no_argument, NULL, 'v'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
-    const char *path = config_options[CONFIG_control].initial, *command;
+    const char *path = config_options[CONFIG_control].initial;
+    const struct command *command = commands;
     bool json = false;
     char *answer;
     int flag, status;
@@ -162,10 +190,11 @@ int main(int argc, char **argv)
     }
     if (optind + 1 != argc)
         return wrong_usage(optind == argc ? "no command" : "one command at a time", "");
-    command = argv[optind];
-    if (strcmp(command, "stats") != 0 && strcmp(command, "status") != 0)
-        return wrong_usage("unknown command ", command);
-    answer = ask(path, command);
+    while (command->name && strcmp(command->name, argv[optind]) != 0)
+        command++;
+    if (!command->name)
+        return unknown_command(argv[optind]);
+    answer = ask(path, command->name);
     if (!answer)
         return FAILED;
     status = show(path, command, json, answer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * servers.h - whom to ask: the configured servers, or those of the system.
+ * servers.h - whom to ask and from where: the configured servers, or those of the system.
  */
 #ifndef RINGDNS_CONTROL_SERVERS_H
 #define RINGDNS_CONTROL_SERVERS_H
@@ -9,11 +9,14 @@
 #include "config_file.h"
 #include "ringdns/config.h"
 
-/* Whether CONFIG names no server, so that the system's are taken. */
+/* Whether the pool default of CONFIG has the system's servers, or waits for them. */
 bool servers_from_system(const struct rd_config *config);
 
-/* Adds an error for each configured server that is a listener of our own. */
+/* Adds an error for each server of any pool that is a listener of our own. */
 void servers_check(const struct rd_config *config, struct config_errors *errors);
+
+/* Adds an error for each pool's source address that this machine does not have. */
+void servers_check_sources(const struct rd_config *config, struct config_errors *errors);
 
 /* Fills pool default of CONFIG from the file PATH.
  * 0: done. -ENODATA: it names no usable server. Other negative errno: it cannot be read.
@@ -24,7 +27,8 @@ int servers_read(const char *path, struct rd_config *config);
  * warning. */
 void servers_fit_listen(const struct config_given *given, struct rd_config *config);
 
-/* Writes the addresses with commas to TEXT, which is returned; "..." where they do not fit. */
-const char *servers_format(const struct rd_address_list *list, char *text, size_t size);
+/* Each writes the addresses with commas to TEXT, which is returned; "..." where they do not fit. */
+const char *servers_format(const struct rd_server_list *list, char *text, size_t size);
+const char *addresses_format(const struct rd_address_list *list, char *text, size_t size);
 
 #endif

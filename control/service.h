@@ -48,6 +48,8 @@ void service_close(struct service *service);
 void service_reload(struct service *service);
 /* Reads the system's servers anew, where they are the ones in use. */
 void service_servers_changed(struct service *service);
+/* Logs what is asked besides the pool default. */
+void service_log_pools(const struct service *service);
 /* Gives EFFECTIVE to the workers. */
 void service_publish(struct service *service);
 

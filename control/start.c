@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_pool.h"
+#include "config_route.h"
 #include "explain.h"
 #include "ringdns/io.h"
 #include "ringdns/log.h"
@@ -20,29 +22,41 @@
 
 enum { TEXT_BYTES = 1024, PORTS_LEFT_MIN = 1024 };
 
-static enum exit_status settle_servers(struct service *service)
+static void log_errors(struct config_errors *errors)
 {
-    struct config_errors errors = {0};
     char line[64];
     const char *text;
+
+    for (unsigned i = 0; (text = config_errors_line(errors, i, line)); i++)
+        rd_log(RD_LOG_ERROR, "%s", text);
+    config_errors_clear(errors);
+}
+
+static enum exit_status settle_servers(struct service *service)
+{
+    enum exit_status status = EXIT_STOPPED;
+    struct config_errors errors = {0};
     int r;
 
     if (servers_from_system(&service->effective)) {
         r = servers_read(service->resolv_path, &service->effective);
-        if (r == 0)
-            return EXIT_STOPPED;
-        rd_log(RD_LOG_ERROR,
-               "no server to forward to: none is configured, and %s names none that can be used "
-               "(%s); give one with --forward ADDRESS or upstreams.default.servers",
-               service->resolv_path, strerror(-r));
-        return EXIT_TROUBLE;
+        if (r < 0) {
+            rd_log(RD_LOG_ERROR,
+                   "no server to forward to: none is configured, and %s names none that can be "
+                   "used (%s); give one with --forward ADDRESS or upstreams.default.servers",
+                   service->resolv_path, strerror(-r));
+            return EXIT_TROUBLE;
+        }
     }
     servers_check(&service->effective, &errors);
-    for (unsigned i = 0; (text = config_errors_line(&errors, i, line)); i++)
-        rd_log(RD_LOG_ERROR, "%s", text);
-    r = errors.n > 0 ? EXIT_CONFIG : EXIT_STOPPED;
-    config_errors_clear(&errors);
-    return (enum exit_status)r;
+    if (errors.n > 0)
+        status = EXIT_CONFIG;
+    /* As for a listener: the configuration may be right, and the machine not yet. */
+    servers_check_sources(&service->effective, &errors);
+    if (errors.n > 0 && status == EXIT_STOPPED)
+        status = EXIT_TROUBLE;
+    log_errors(&errors);
+    return status;
 }
 
 static enum exit_status choose_io(struct service *service)
@@ -68,30 +82,57 @@ static enum exit_status choose_io(struct service *service)
     return EXIT_STOPPED;
 }
 
-static enum exit_status plan_ports(struct service *service, struct crew_plan *plan,
-                                   struct rd_port_list *avoid)
+static void warn_of_descriptors(uint64_t limit, const struct machine_need *need,
+                                const struct crew_plan *plan)
 {
-    const struct rd_config *config = &service->effective;
-    uint32_t servers = config->pools[0].servers.n;
-    uint64_t limit = machine_descriptors(), needed;
-    unsigned left = machine_ports_avoid(&config->ports_avoid, MACHINE_RESERVED_PORTS, avoid);
+    uint64_t ports = (uint64_t)need->ports * need->servers;
 
-    plan->max_ports = machine_max_ports(limit, service->workers, config->listen.n,
-                                        config->ports_per_upstream, servers, &needed);
-    if (plan->max_ports == 0) {
-        rd_log(RD_LOG_ERROR,
-               "the limit on file descriptors is too low: there may be %" PRIu64
-               ", %u workers and %u servers need at least %" PRIu64
-               "; raise it (ulimit -n, LimitNOFILE= in a systemd unit) or lower workers",
-               limit, service->workers, servers, needed);
-        return EXIT_TROUBLE;
-    }
-    if (plan->max_ports < (uint64_t)config->ports_per_upstream * servers)
+    if (plan->max_ports < ports)
         rd_log(RD_LOG_WARNING,
                "the limit on file descriptors (%" PRIu64
                ") leaves each worker %u source ports in place of %" PRIu64
                "; raise it (ulimit -n, LimitNOFILE=)",
-               limit, plan->max_ports, (uint64_t)config->ports_per_upstream * servers);
+               limit, plan->max_ports, ports);
+    if (plan->max_connections < need->clients)
+        rd_log(RD_LOG_WARNING,
+               "the limit on file descriptors (%" PRIu64
+               ") leaves each worker %u TCP connections of clients in place of %" PRIu32
+               "; raise it (ulimit -n, LimitNOFILE=) or lower tcp.connections",
+               limit, plan->max_connections, need->clients);
+}
+
+static enum exit_status plan_descriptors(const struct service *service, struct crew_plan *plan)
+{
+    const struct rd_config *config = &service->effective;
+    const struct machine_need need = {.workers = service->workers,
+                                      .servers = config_servers_count(config),
+                                      .listeners = config->listen.n,
+                                      .ports = config->ports_per_upstream,
+                                      .links = config->tcp_per_worker,
+                                      .clients = config->tcp_connections};
+    uint64_t limit = machine_descriptors(), needed;
+    struct machine_share share;
+
+    if (!machine_share(limit, &need, &share, &needed)) {
+        rd_log(RD_LOG_ERROR,
+               "the limit on file descriptors is too low: there may be %" PRIu64
+               ", %u workers and %u servers need at least %" PRIu64
+               "; raise it (ulimit -n, LimitNOFILE= in a systemd unit) or lower workers",
+               limit, need.workers, need.servers, needed);
+        return EXIT_TROUBLE;
+    }
+    plan->max_ports = share.ports;
+    plan->max_connections = share.connections;
+    warn_of_descriptors(limit, &need, plan);
+    return EXIT_STOPPED;
+}
+
+static enum exit_status plan_ports(const struct service *service, struct crew_plan *plan,
+                                   struct rd_port_list *avoid)
+{
+    unsigned left =
+        machine_ports_avoid(&service->effective.ports_avoid, MACHINE_RESERVED_PORTS, avoid);
+
     if (left < PORTS_LEFT_MIN) {
         rd_log(RD_LOG_ERROR,
                "ports.avoid and net.ipv4.ip_local_reserved_ports leave %u ports to send from; "
@@ -192,11 +233,27 @@ static enum exit_status start_workers(struct service *service)
     if (plan.workers > plan.n_cpus)
         rd_log(RD_LOG_WARNING, "%u workers share %u CPUs: more than one each does not help",
                plan.workers, plan.n_cpus);
-    status = plan_ports(service, &plan, &avoid);
+    status = plan_descriptors(service, &plan);
+    if (status == EXIT_STOPPED)
+        status = plan_ports(service, &plan, &avoid);
     /* Before there are threads: making the socket sets the process's umask for a moment. */
     if (status == EXIT_STOPPED)
         status = open_control(service);
     return status == EXIT_STOPPED ? start_crew(service, &plan) : status;
+}
+
+void service_log_pools(const struct service *service)
+{
+    const struct rd_config *config = &service->effective;
+    char text[TEXT_BYTES];
+
+    for (unsigned i = 1; i < config->n_pools; i++) {
+        unsigned routes = config_routes_to(config, i);
+
+        rd_log(RD_LOG_INFO, "pool %s: %u route%s to %s", config->pools[i].name, routes,
+               routes == 1 ? "" : "s",
+               servers_format(&config->pools[i].servers, text, sizeof(text)));
+    }
 }
 
 static void announce(const struct service *service)
@@ -206,10 +263,11 @@ static void announce(const struct service *service)
     rd_log(RD_LOG_INFO,
            "ringdns " RINGDNS_VERSION ": %u worker%s, io %s, listening on %s, forwarding to %s%s%s",
            service->workers, service->workers == 1 ? "" : "s", rd_io_name(service->io),
-           servers_format(&service->effective.listen, listen, sizeof(listen)),
+           addresses_format(&service->effective.listen, listen, sizeof(listen)),
            servers_format(&service->effective.pools[0].servers, servers, sizeof(servers)),
            servers_from_system(&service->configured) ? " of " : "",
            servers_from_system(&service->configured) ? service->resolv_path : "");
+    service_log_pools(service);
     rd_log(RD_LOG_INFO, "ready");
 }
 

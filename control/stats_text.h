@@ -17,6 +17,10 @@ json_t *stats_json(const struct rd_stats *stats);
 /* The same, summed up over N workers. */
 json_t *stats_json_total(const struct rd_stats *const *stats, unsigned n);
 
+/* The counters of one upstream, summed up over N workers; its round-trip times are not among them.
+ * NULL: no memory. */
+json_t *stats_json_upstream(const struct rd_upstream_stats *const *stats, unsigned n);
+
 /* The sum of all counters with the Prometheus name NAME, over N workers. */
 uint64_t stats_family(const struct rd_stats *const *stats, unsigned n, const char *name);
 
@@ -24,7 +28,8 @@ uint64_t stats_family(const struct rd_stats *const *stats, unsigned n, const cha
  * are zero everywhere are left out, with a note. False: DOCUMENT is no such answer. */
 bool stats_table(const json_t *document, FILE *out);
 
-/* Every counter and what it means. MARKDOWN: as in build/doc/counters.md. */
+/* Every counter and what it means, then those of each upstream. MARKDOWN: as in
+ * build/doc/counters.md. */
 void stats_help(bool markdown, FILE *out);
 
 #endif

@@ -53,6 +53,7 @@ static int make_worker(const struct crew_plan *plan, const uint8_t hash_key[16],
         .fleet = plan->fleet,
         .snapshot = plan->snapshot,
         .max_ports = plan->max_ports,
+        .max_connections = plan->max_connections,
         .ports_avoid = plan->ports_avoid,
     };
     int r = machine_random(setup.seed, sizeof(setup.seed));
@@ -218,4 +219,10 @@ unsigned crew_cpu(const struct crew *crew, unsigned worker)
 const struct rd_stats *crew_stats(const struct crew *crew, unsigned worker)
 {
     return rd_worker_stats(crew->members[worker].worker);
+}
+
+const struct rd_upstream_stats *crew_upstream_stats(const struct crew *crew, unsigned worker,
+                                                    unsigned number)
+{
+    return rd_worker_upstream_stats(crew->members[worker].worker, number);
 }

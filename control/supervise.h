@@ -21,7 +21,7 @@ struct crew_plan {
     enum rd_io_kind io;
     struct rd_fleet *fleet;
     const struct rd_snapshot *snapshot;
-    unsigned max_ports;
+    unsigned max_ports, max_connections; /* of each worker: rd_worker_setup */
     const struct rd_port_list *ports_avoid;
     const unsigned *cpus; /* worker I goes to cpus[I % n_cpus] */
     unsigned n_cpus;
@@ -50,5 +50,8 @@ uint64_t crew_generation(const struct crew *crew);
 
 unsigned crew_cpu(const struct crew *crew, unsigned worker);
 const struct rd_stats *crew_stats(const struct crew *crew, unsigned worker);
+/* What WORKER has counted of the upstream with NUMBER. */
+const struct rd_upstream_stats *crew_upstream_stats(const struct crew *crew, unsigned worker,
+                                                    unsigned number);
 
 #endif

@@ -29,6 +29,8 @@ static uint32_t limit_of(const struct context *context, const struct client *cli
 {
     uint32_t limit = RD_DNS_UDP_BYTES;
 
+    if (client->path.via == IO_TCP)
+        return cap < RD_DNS_TCP_BYTES ? cap : RD_DNS_TCP_BYTES;
     /* Sizes under 512 mean 512 (RFC 6891 section 6.2.3). */
     if (client->edns && client->payload_bytes > limit)
         limit = client->payload_bytes;
@@ -82,6 +84,8 @@ static void finish(struct context *context, const struct client *client, struct 
     msg->path = client->path;
     rd_stat_inc(counter_of(context->stats, rcode));
     context_send(context, msg);
+    if (client->path.via == IO_TCP)
+        connection_end(context, &client->path);
 }
 
 /* Bytes that our OPT will take, without extended errors. */
@@ -91,7 +95,7 @@ static size_t opt_bytes(const struct context *context, const struct client *clie
 
     if (!client->edns)
         return 0;
-    return RD_EDNS_BYTES + (client->nsid && nsid > 0 ? 4 + nsid : 0);
+    return RD_EDNS_BYTES + (client->nsid && nsid > 0 ? 4 + nsid : 0) + (client->keepalive ? 6 : 0);
 }
 
 /* Our OPT. Extended errors are left out one by one where they do not fit; the rest has its room. */
@@ -107,6 +111,11 @@ static void write_opt(const struct context *context, const struct client *client
         rd_edns_open(writer, (uint16_t)config->max_answer, (uint16_t)rcode, client->dnssec_ok);
     if (client->nsid && context->snapshot->nsid_len > 0)
         rd_edns_option(writer, RD_OPTION_NSID, config->nsid, context->snapshot->nsid_len);
+    if (client->keepalive) {
+        rd_writer_u16(writer, RD_OPTION_KEEPALIVE);
+        rd_writer_u16(writer, 2);
+        rd_writer_u16(writer, connection_keepalive(context));
+    }
     for (unsigned i = 0; i < errors->n; i++)
         if ((size_t)(writer->end - writer->at) >= 6u + errors->at[i].len)
             rd_edns_ede(writer, errors->at[i].code, errors->at[i].text, errors->at[i].len);
@@ -168,18 +177,34 @@ static struct cut cut_to_fit(const struct answer_source *source, size_t room)
     return cut_additional(source, end, room);
 }
 
+/* Over TCP nothing is cut for the sake of options: there is no larger way to ask for it. */
+static bool is_crowded(const struct answer_source *source, const struct client *client, size_t room)
+{
+    return client->path.via == IO_TCP && (client->nsid || client->keepalive) &&
+           source->wire->end[RD_ADDITIONAL] > room;
+}
+
 void answer_reply(struct context *context, const struct answer_source *source,
                   const struct client *client, struct io_message *msg)
 {
     const struct rd_message *wire = source->wire;
     uint32_t limit = limit_of(context, client, msg->cap);
     size_t opt = opt_bytes(context, client);
-    struct cut cut = cut_to_fit(source, limit - opt);
-    uint16_t count[4] = {1, 0, 0, (uint16_t)(cut.additional + (client->edns ? 1 : 0))};
+    struct client bare;
+    struct cut cut;
+    uint16_t count[4] = {1};
     uint16_t flags = (uint16_t)(flags_of(client) | (wire->flags & RD_DNS_RCODE));
     struct errors errors;
     struct rd_writer writer;
 
+    if (is_crowded(source, client, limit - opt)) {
+        bare = *client;
+        bare.nsid = bare.keepalive = false;
+        client = &bare;
+        opt = opt_bytes(context, client);
+    }
+    cut = cut_to_fit(source, limit - opt);
+    count[3] = (uint16_t)(cut.additional + (client->edns ? 1 : 0));
     copy_errors(source, &errors);
     if (msg->data != source->data)
         memcpy(msg->data, source->data, cut.end);
@@ -236,16 +261,45 @@ void answer_error(struct context *context, const struct answer_question *questio
     finish(context, client, msg, rd_writer_offset(&writer), rcode);
 }
 
+struct rd_writer answer_open(struct context *context, const struct answer_question *question,
+                             const struct client *client, struct io_message *msg)
+{
+    struct rd_writer writer =
+        rd_writer_at(msg->data, limit_of(context, client, msg->cap) - opt_bytes(context, client),
+                     RD_DNS_HEADER_BYTES);
+
+    write_question(question, client, &writer);
+    return writer;
+}
+
+void answer_close(struct context *context, const struct answer_question *question,
+                  const struct client *client, enum rd_dns_rcode rcode, bool authoritative,
+                  const uint16_t count[3], struct rd_writer *writer, struct io_message *msg)
+{
+    static const struct errors none = {.n = 0};
+    uint16_t counts[4] = {1, count[0], count[1], (uint16_t)(count[2] + (client->edns ? 1 : 0))};
+    uint16_t flags =
+        (uint16_t)(flags_of(client) | (rcode & RD_DNS_RCODE) | (authoritative ? RD_DNS_AA : 0));
+
+    if (writer->full) {
+        *writer = rd_writer_at(msg->data, msg->cap, RD_DNS_HEADER_BYTES + question->name->len + 4u);
+        counts[1] = counts[2] = 0;
+        counts[3] = client->edns ? 1 : 0;
+        flags |= RD_DNS_TC;
+        rd_stat_inc(&context->stats->answers_truncated);
+    }
+    writer->end = msg->data + limit_of(context, client, msg->cap);
+    write_header(msg->data, client, flags, counts);
+    write_opt(context, client, rcode, &none, writer);
+    finish(context, client, msg, rd_writer_offset(writer), rcode);
+}
+
 void answer_text(struct context *context, const struct answer_question *question,
                  const struct client *client, const char *text, uint8_t len, struct io_message *msg)
 {
-    static const struct errors none = {.n = 0};
-    uint16_t count[4] = {1, 1, 0, client->edns ? 1 : 0};
-    struct rd_writer writer =
-        rd_writer_at(msg->data, limit_of(context, client, msg->cap), RD_DNS_HEADER_BYTES);
+    static const uint16_t count[3] = {1, 0, 0};
+    struct rd_writer writer = answer_open(context, question, client, msg);
 
-    write_header(msg->data, client, flags_of(client), count);
-    write_question(question, client, &writer);
     rd_writer_u16(&writer, 0xc000u | RD_DNS_HEADER_BYTES); /* the question's name */
     rd_writer_u16(&writer, RD_TYPE_TXT);
     rd_writer_u16(&writer, question->class);
@@ -253,6 +307,5 @@ void answer_text(struct context *context, const struct answer_question *question
     rd_writer_u16(&writer, (uint16_t)(len + 1));
     rd_writer_u8(&writer, len);
     rd_writer_bytes(&writer, text, len);
-    write_opt(context, client, RD_NOERROR, &none, &writer);
-    finish(context, client, msg, rd_writer_offset(&writer), RD_NOERROR);
+    answer_close(context, question, client, RD_NOERROR, false, count, &writer, msg);
 }

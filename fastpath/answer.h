@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "context.h"
+#include "wire/cursor.h"
 #include "wire/message.h"
 
 /* What was asked, to be repeated in the answer. */
@@ -37,6 +38,16 @@ void answer_reply(struct context *context, const struct answer_source *source,
 void answer_error(struct context *context, const struct answer_question *question,
                   const struct client *client, enum rd_dns_rcode rcode, int ede,
                   struct io_message *msg);
+
+/* An answer of our own with records: what answer_open gives is written to, at most CLIENT's size,
+ * and answer_close puts header, OPT and all into order and sends. COUNT: of answer, authority and
+ * additional records that were written. When the writer is full the client gets TC=1 without
+ * records. */
+struct rd_writer answer_open(struct context *context, const struct answer_question *question,
+                             const struct client *client, struct io_message *msg);
+void answer_close(struct context *context, const struct answer_question *question,
+                  const struct client *client, enum rd_dns_rcode rcode, bool authoritative,
+                  const uint16_t count[3], struct rd_writer *writer, struct io_message *msg);
 
 /* One TXT record of TEXT (LEN at most 255) and no lifetime (RFC 4892). */
 void answer_text(struct context *context, const struct answer_question *question,

@@ -1,143 +1,53 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * attempt.c - choosing a server, sending a question, retransmission.
+ * attempt.c - sending a question, once and again.
  *
- * Every packet has a port and an ID of its own, and a reply to any of them counts until the
- * question's deadline. Which server: the one that this question was sent to least, then by a draw
- * weighted with the speed of those that are not down, so that a slow one is still heard from.
+ * Every UDP packet has a port and an ID of its own, and a reply to any of them counts until the
+ * question's deadline. A time-out, a network error, a broken connection each lead to the next
+ * attempt; which server that goes to is pool.c's business.
+ *
+ * One worker's thread. Not here: what a reply means (reply.c), probes (probe.c).
  */
 #include "attempt.h"
 
 #include <assert.h>
 
-#include "ringdns/dns.h"
-#include "wire/cursor.h"
-#include "wire/edns.h"
+#include "compose.h"
+#include "evidence.h"
+#include "link.h"
+#include "pool.h"
+#include "probe.h"
 
-/* Of a server that was never heard: as fast as any, so that it is tried. */
-#define UNKNOWN_US 1000u
-#define FASTEST_US 100u
-/* No pool has this number: a probe is never taken for a client's question. */
-#define PROBE_VIEW        RD_MAX_POOLS
-#define PROBE_PATIENCE_NS RD_NS_PER_S
+/* A hedge costs this much of a credit that each first attempt adds the pool's percentage to. */
+#define HEDGE_COST       100u
+#define HEDGE_CREDIT_MAX (32 * HEDGE_COST)
 
-static unsigned attempts_at(const struct question *question, uint8_t server)
+/* A server that replies is heard more often than this. */
+#define UNHEARD_NS (5 * RD_NS_PER_S)
+
+/* How a message is to be sent. */
+struct order {
+    uint8_t server; /* in the fleet */
+    bool tcp, fresh, plain, cookie, hedge, randomize;
+};
+
+static const struct snapshot_pool *pool_of(const struct context *context,
+                                           const struct question *question)
 {
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < question->n_attempts; i++)
-        n += question->attempts[i].server == server;
-    return n;
+    return &context->snapshot->pools[question->key.view];
 }
 
-/* The fewest packets that any server of POOL (up ones only, unless DOWN) had of this question. */
-static unsigned fewest_attempts(const struct context *context, const struct question *question,
-                                const struct snapshot_pool *pool, bool down)
+static struct order order_for(const struct context *context, const struct snapshot_pool *pool,
+                              uint8_t server)
 {
-    unsigned fewest = RD_ATTEMPTS_PER_SERVER;
+    const struct upstream_plain *known = &context->upstream.servers[server].plain;
+    bool plain = known->n == UPSTREAM_PLAIN_NAMES && context->now_ns < known->until_ns;
 
-    for (unsigned i = 0; i < pool->n_servers; i++) {
-        unsigned n = attempts_at(question, pool->servers[i].number);
-
-        if (n < fewest && fleet_is_down(context->fleet, pool->servers[i].number) == down)
-            fewest = n;
-    }
-    return fewest;
-}
-
-static uint32_t weight_of(const struct context *context, uint8_t server)
-{
-    uint64_t us = context->upstream.servers[server].latency.smoothed_us;
-    uint64_t weight;
-
-    us = us == 0 ? UNKNOWN_US : us < FASTEST_US ? FASTEST_US : us;
-    /* The square: a server twice as slow gets a quarter. The slowest (4 s) still has a share. */
-    weight = (1ull << 44) / (us * us);
-    return weight > UINT32_MAX / RD_MAX_SERVERS ? UINT32_MAX / RD_MAX_SERVERS
-                                                : (uint32_t)weight + 1;
-}
-
-/* A server that is up, of those with the fewest attempts; -1: none. */
-static int choose_up(struct context *context, const struct question *question,
-                     const struct snapshot_pool *pool)
-{
-    unsigned fewest = fewest_attempts(context, question, pool, false);
-    uint32_t weights[RD_MAX_SERVERS], total = 0, draw;
-
-    if (fewest >= RD_ATTEMPTS_PER_SERVER)
-        return -1;
-    for (unsigned i = 0; i < pool->n_servers; i++) {
-        uint8_t server = pool->servers[i].number;
-        bool usable =
-            !fleet_is_down(context->fleet, server) && attempts_at(question, server) == fewest;
-
-        weights[i] = usable ? weight_of(context, server) : 0;
-        total += weights[i];
-    }
-    draw = rd_random_below(&context->random, total);
-    for (unsigned i = 0; i < pool->n_servers; i++) {
-        if (draw < weights[i])
-            return pool->servers[i].number;
-        draw -= weights[i];
-    }
-    return -1;
-}
-
-/* The server that was heard last, of those that are down and have the fewest attempts; -1: none. */
-static int choose_least_bad(const struct context *context, const struct question *question,
-                            const struct snapshot_pool *pool)
-{
-    unsigned fewest = fewest_attempts(context, question, pool, true);
-    uint64_t latest = 0;
-    int best = -1;
-
-    if (fewest >= RD_ATTEMPTS_PER_SERVER)
-        return -1;
-    for (unsigned i = 0; i < pool->n_servers; i++) {
-        uint8_t server = pool->servers[i].number;
-        uint64_t heard = context->upstream.servers[server].last_reply_ns;
-
-        if (!fleet_is_down(context->fleet, server) || attempts_at(question, server) != fewest)
-            continue;
-        if (best < 0 || heard > latest) {
-            best = server;
-            latest = heard;
-        }
-    }
-    return best;
-}
-
-/* The question as it goes upstream: our own header and OPT, nothing of the client's (RFC 6891). */
-static uint32_t compose(const struct question *question, uint16_t id, uint8_t *data, uint32_t cap)
-{
-    const struct question_key *key = &question->key;
-    struct rd_writer writer = rd_writer_at(data, cap, 0);
-    uint16_t flags = RD_DNS_RD;
-
-    /* Without DO, AD asks whether the answer was validated (RFC 6840 section 5.7). */
-    if (!key->dnssec_ok)
-        flags |= RD_DNS_AD;
-    if (key->checking_disabled)
-        flags |= RD_DNS_CD;
-    rd_writer_u16(&writer, id);
-    rd_writer_u16(&writer, flags);
-    rd_writer_u16(&writer, 1);
-    rd_writer_u32(&writer, 0);
-    rd_writer_u16(&writer, 1);
-    rd_writer_bytes(&writer, key->name.bytes, key->name.len);
-    rd_writer_u16(&writer, key->type);
-    rd_writer_u16(&writer, key->class);
-    rd_edns_close(&writer, rd_edns_open(&writer, RD_EDNS_UPSTREAM_BYTES, 0, key->dnssec_ok));
-    return (uint32_t)rd_writer_offset(&writer);
-}
-
-static uint64_t first_timeout_ns(const struct context *context, uint8_t server)
-{
-    uint64_t ns = 2 * RD_NS_PER_US * context->upstream.servers[server].latency.p99_us;
-
-    return ns < ATTEMPT_FIRST_NS       ? ATTEMPT_FIRST_NS
-           : ns > ATTEMPT_FIRST_MAX_NS ? ATTEMPT_FIRST_MAX_NS
-                                       : ns;
+    return (struct order){.server = server,
+                          .tcp = pool->tcp,
+                          .plain = plain,
+                          .cookie = pool->cookies && !plain,
+                          .randomize = pool->randomize_case};
 }
 
 static void arm(struct context *context, struct question *question, uint64_t due_ns)
@@ -146,144 +56,303 @@ static void arm(struct context *context, struct question *question, uint64_t due
                  due_ns < question->deadline_ns ? due_ns : question->deadline_ns);
 }
 
-/* Sends to SERVER in MSG's buffer. False: no port; MSG is still the caller's. */
-static bool send_to(struct context *context, struct question *question, uint8_t server,
+static bool has_other(const struct context *context, const struct question *question)
+{
+    return question->key.view != QUESTION_PROBE && pool_of(context, question)->n_servers > 1;
+}
+
+/* How long the attempt that leaves now is waited for: twice as long for each that is late already,
+ * and for a connection that has to be made. */
+static uint64_t timeout_ns(const struct context *context, const struct question *question,
+                           const struct order *order)
+{
+    uint64_t ns = 2 * RD_NS_PER_US * context->upstream.servers[order->server].latency.p99_us;
+    /* Slow names, which anybody can ask for, must not make all others wait for a dead server. */
+    uint64_t most_ns = has_other(context, question) ? 2 * ATTEMPT_FIRST_NS : ATTEMPT_FIRST_MAX_NS;
+
+    ns = ns < ATTEMPT_FIRST_NS ? ATTEMPT_FIRST_NS : ns > most_ns ? most_ns : ns;
+    ns <<= order->tcp;
+    for (unsigned i = 0; i < question->n_attempts; i++)
+        ns <<= question->attempts[i].outcome == ATTEMPT_LATE;
+    return ns;
+}
+
+static bool draw_port(struct context *context, struct question *question, struct attempt *attempt,
+                      struct upstream_wait wait)
+{
+    uint32_t used[RD_ATTEMPTS];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < question->n_attempts; i++)
+        if (!question->attempts[i].tcp)
+            used[n++] = question->attempts[i].way;
+    return upstream_draw(&context->upstream, attempt->server, context->now_ns, wait, used, n,
+                         &attempt->way, &attempt->id);
+}
+
+static void count(struct context *context, const struct question *question,
+                  const struct attempt *attempt)
+{
+    struct rd_upstream_stats *stats = &context->upstream.servers[attempt->server].stats;
+
+    rd_stat_inc(&context->stats->upstream_sent);
+    rd_stat_inc(attempt->tcp ? &stats->sent_tcp : &stats->sent);
+    if (question->n_attempts > 0)
+        rd_stat_inc(&stats->retries);
+    if (attempt->plain)
+        rd_stat_inc(&context->stats->upstream_plain);
+}
+
+/* Sends in MSG's buffer. False: there is no way; MSG is still the caller's. */
+static bool send_to(struct context *context, struct question *question, const struct order *order,
                     struct io_message *msg)
 {
     struct attempt *attempt = &question->attempts[question->n_attempts];
-    uint32_t used[RD_ATTEMPTS];
     struct upstream_wait wait = {inflight_index(&context->inflight, question),
                                  question->n_attempts};
 
-    for (unsigned i = 0; i < question->n_attempts; i++)
-        used[i] = question->attempts[i].port;
-    if (!upstream_draw(&context->upstream, server, context->now_ns, wait, used,
-                       question->n_attempts, &attempt->port, &attempt->id))
+    assert(question->n_attempts < RD_ATTEMPTS);
+    *attempt = (struct attempt){
+        .sent_ns = context->now_ns,
+        .server = order->server,
+        .incarnation = (uint8_t)context->upstream.servers[order->server].incarnation,
+        .tcp = order->tcp,
+        .plain = order->plain,
+        .cookie = order->cookie,
+        .hedge = order->hedge,
+        .counted = true,
+        .spelling = order->randomize ? rd_random_u32(&context->random) : 0,
+    };
+    if (order->tcp
+            ? !link_draw(context, order->server, wait, order->fresh, &attempt->way, &attempt->id)
+            : !draw_port(context, question, attempt, wait))
         return false;
-    attempt->sent_ns = context->now_ns;
-    attempt->server = server;
-    attempt->failed = false;
-    attempt->timed_out = false;
+    msg->len =
+        compose_question(&question->key, attempt, &context->upstream.servers[order->server].cookie,
+                         msg->data, msg->cap);
+    msg->origin = order->tcp ? IO_STREAM : IO_PORT;
+    msg->port = order->tcp ? link_at(&context->links, attempt->way)->stream : attempt->way;
+    count(context, question, attempt);
     question->n_attempts++;
-    msg->len = compose(question, attempt->id, msg->data, msg->cap);
-    msg->origin = IO_PORT;
-    msg->port = attempt->port;
-    rd_stat_inc(&context->stats->upstream_sent);
     context_send(context, msg);
     return true;
 }
 
-/* Asks SERVER for the root's name servers, which any resolver knows: a question of our own that no
- * client waits for. It is found by the reply alone, so its key is never looked up. */
-static void probe(struct context *context, uint8_t server)
+/* The same in GIVEN's buffer, or where that is NULL in one of its own. */
+static bool send_in(struct context *context, struct question *question, const struct order *order,
+                    const struct io_message *given)
 {
-    static const struct question_key root = {
-        .type = RD_TYPE_NS, .class = RD_CLASS_IN, .view = PROBE_VIEW, .name = {.len = 1}};
-    struct question *question;
     struct io_message msg;
 
-    if (context->stopping || !fleet_probe(context->fleet, server, context->now_ns))
-        return;
-    question = inflight_lead(&context->inflight, &root);
-    if (!question)
-        return;
-    question->deadline_ns = context->now_ns + PROBE_PATIENCE_NS;
-    if (context_alloc(context, &msg)) {
-        if (send_to(context, question, server, &msg)) {
-            arm(context, question, question->deadline_ns);
-            return;
-        }
+    if (given)
+        msg = *given;
+    else if (!context_alloc(context, RD_COMPOSE_BYTES, &msg))
+        return false;
+    if (send_to(context, question, order, &msg))
+        return true;
+    if (!given)
         context_drop(context, &msg);
-    }
-    inflight_end(&context->inflight, question);
+    return false;
 }
 
-static void probe_down(struct context *context, const struct snapshot_pool *pool)
+/* There is no way to SERVER. That may be our own shortage of ports; if it was not heard of for
+ * long, it is more likely that there is no route, which is as good as no reply. */
+static void pass_over(struct context *context, struct question *question, uint8_t server)
 {
-    for (unsigned i = 0; i < pool->n_servers; i++)
-        if (fleet_is_down(context->fleet, pool->servers[i].number))
-            probe(context, pool->servers[i].number);
+    question->out_of_reach |= 1ull << server;
+    if (context->now_ns - context->upstream.servers[server].last_reply_ns < UNHEARD_NS)
+        return;
+    if (fleet_timed_out(context->fleet, server, probe_name_hash(&question->key.name),
+                        context->now_ns))
+        probe_server(context, server);
+}
+
+/* By what pool_choose said, negated. */
+static const enum attempt_result none_left[] = {[-POOL_SPENT] = ATTEMPT_SPENT,
+                                                [-POOL_DOWN] = ATTEMPT_DOWN,
+                                                [-POOL_CAPPED] = ATTEMPT_CAPPED,
+                                                [-POOL_LOOPING] = ATTEMPT_LOOPING};
+
+/* The first attempt's timer: its time-out, or before that the moment to ask a second server. */
+static void arm_first(struct context *context, struct question *question,
+                      const struct snapshot_pool *pool, uint8_t server, uint64_t wait_ns)
+{
+    uint32_t p95_us = context->upstream.servers[server].latency.p95_us;
+
+    question->timeout_ns = context->now_ns + wait_ns;
+    if (context->hedge_credit[question->key.view] < HEDGE_CREDIT_MAX)
+        context->hedge_credit[question->key.view] += pool->hedge;
+    question->hedge_armed = p95_us > 0 && p95_us * RD_NS_PER_US < wait_ns;
+    arm(context, question,
+        question->hedge_armed ? context->now_ns + p95_us * RD_NS_PER_US : question->timeout_ns);
 }
 
 enum attempt_result attempt_send(struct context *context, struct question *question,
                                  const struct io_message *given)
 {
-    const struct snapshot_pool *pool = &context->snapshot->pools[question->key.view];
-    struct io_message msg;
-    uint64_t timeout_ns;
-    int server;
+    const struct snapshot_pool *pool = pool_of(context, question);
+    struct order order;
+    uint64_t wait_ns;
 
-    assert(question->key.view != PROBE_VIEW);
+    if (pool->n_servers == 0)
+        return ATTEMPT_NO_POOL;
     if (question->n_attempts == RD_ATTEMPTS)
         return ATTEMPT_SPENT;
-    probe_down(context, pool);
-    server = choose_up(context, question, pool);
-    if (server < 0) {
-        server = choose_least_bad(context, question, pool);
-        if (server < 0)
-            return ATTEMPT_SPENT;
-        if (!fleet_last_hope(context->fleet, (unsigned)server, context->now_ns))
-            return ATTEMPT_DOWN;
+    question->out_of_reach = 0;
+    for (unsigned tries = 1;; tries++) {
+        int chosen = pool_choose(context, pool, question, pool->tcp);
+        if (chosen < 0)
+            return question->out_of_reach ? ATTEMPT_NO_PORT : none_left[-chosen];
+        order = order_for(context, pool, pool->servers[chosen].number);
+        wait_ns = timeout_ns(context, question, &order);
+        if (send_in(context, question, &order, given))
+            break;
+        if (tries == pool->n_servers)
+            return ATTEMPT_NO_PORT;
+        pass_over(context, question, order.server);
     }
-    if (given)
-        msg = *given;
-    else if (!context_alloc(context, &msg))
-        return ATTEMPT_NO_PORT;
-    timeout_ns = first_timeout_ns(context, (uint8_t)server) << question->n_attempts;
-    if (!send_to(context, question, (uint8_t)server, &msg)) {
-        if (!given)
-            context_drop(context, &msg);
-        return ATTEMPT_NO_PORT;
-    }
-    arm(context, question, context->now_ns + timeout_ns);
+    if (order.tcp)
+        rd_stat_inc(&context->stats->upstream_tcp_always);
+    question->hedge_armed = false;
+    if (pool->hedge > 0 && question->n_attempts == 1)
+        arm_first(context, question, pool, order.server, wait_ns);
+    else
+        arm(context, question, context->now_ns + wait_ns);
     return ATTEMPT_SENT;
 }
 
-/* A question counts once against a server, however often it was sent there; a probe decides. */
-static void blame(struct context *context, const struct question *question, unsigned index)
+/* Attempt INDEX is over for its port or link. */
+static void release(struct context *context, struct question *question, unsigned index)
 {
-    uint8_t server = question->attempts[index].server;
+    struct attempt *attempt = &question->attempts[index];
 
-    if (question->key.view == PROBE_VIEW) {
-        if (fleet_lost(context->fleet, server))
-            rd_stat_inc(&context->stats->servers_down);
+    if (!attempt->counted)
         return;
-    }
-    for (unsigned i = 0; i < question->n_attempts; i++)
-        if (i != index && question->attempts[i].server == server && question->attempts[i].timed_out)
-            return;
-    if (fleet_timed_out(context->fleet, server))
-        probe(context, server);
+    context->upstream.servers[attempt->server].late -= attempt->outcome == ATTEMPT_LATE;
+    if (attempt->tcp)
+        link_forget(context, attempt->way, attempt->id);
+    else
+        upstream_forget(&context->upstream, attempt->way, attempt->id,
+                        attempt->replied ? 0 : attempt->sent_ns);
+    attempt->counted = false;
 }
 
-/* Attempts whose time is over speak against their server, unless it was heard from since. */
-static void note_timeouts(struct context *context, struct question *question)
+/* Whether SERVER has had as much of QUESTION by UDP or TCP as it may. */
+static bool is_spent(const struct question *question, uint8_t server, bool tcp)
 {
-    for (unsigned i = 0; i < question->n_attempts; i++) {
-        struct attempt *attempt = &question->attempts[i];
-        struct upstream_server *server = &context->upstream.servers[attempt->server];
+    unsigned n = 0;
 
-        if (attempt->timed_out || context->now_ns - attempt->sent_ns < ATTEMPT_FIRST_NS)
-            continue;
-        attempt->timed_out = true;
-        latency_penalty(&server->latency, context->now_ns - attempt->sent_ns);
-        if (attempt->sent_ns > server->last_reply_ns)
-            blame(context, question, i);
+    for (unsigned i = 0; i < question->n_attempts; i++)
+        n += question->attempts[i].tcp == tcp && question->attempts[i].server == server;
+    return n >= RD_ATTEMPTS_PER_SERVER;
+}
+
+/* Reloads may have given the number to another server meanwhile. */
+static bool is_same_server(const struct context *context, const struct attempt *attempt)
+{
+    return (uint8_t)context->upstream.servers[attempt->server].incarnation == attempt->incarnation;
+}
+
+/* How the server of OLD is asked once more. */
+static struct order order_again(const struct context *context, const struct question *question,
+                                const struct attempt *old)
+{
+    struct order order = order_for(context, pool_of(context, question), old->server);
+
+    order.tcp = old->tcp;
+    order.plain |= old->plain;
+    order.hedge = old->hedge;
+    return order;
+}
+
+/* Sends ORDER in the place of attempt INDEX. */
+static bool replace(struct context *context, struct question *question, unsigned index,
+                    struct order *order)
+{
+    order->cookie &= !order->plain;
+    if (question->n_attempts == RD_ATTEMPTS || is_spent(question, order->server, order->tcp) ||
+        !send_in(context, question, order, NULL))
+        return false;
+    release(context, question, index);
+    question->attempts[index].outcome = ATTEMPT_VOID;
+    question->hedge_armed = false;
+    arm(context, question, context->now_ns + timeout_ns(context, question, order));
+    return true;
+}
+
+bool attempt_other_way(struct context *context, struct question *question, unsigned index,
+                       enum attempt_way way)
+{
+    struct order order;
+
+    if (question->key.view == QUESTION_PROBE ||
+        !is_same_server(context, &question->attempts[index]))
+        return false;
+    order = order_again(context, question, &question->attempts[index]);
+    order.tcp |= way == ATTEMPT_BY_TCP;
+    order.plain |= way == ATTEMPT_PLAIN;
+    return replace(context, question, index, &order);
+}
+
+bool attempt_probe(struct context *context, const struct snapshot_pool *pool, unsigned server,
+                   const struct question_key *key, uint64_t patience_ns)
+{
+    struct order order = order_for(context, pool, (uint8_t)server);
+    struct question *question = inflight_lead(&context->inflight, key);
+
+    if (!question)
+        return false;
+    order.cookie = false; /* whatever it says, it is alive */
+    question->deadline_ns = context->now_ns + patience_ns;
+    if (!send_in(context, question, &order, NULL)) {
+        inflight_end(&context->inflight, question);
+        return false;
     }
+    arm(context, question, question->deadline_ns);
+    return true;
+}
+
+/* The first server is later than it nearly always is: asks another one too, if that is not asked
+ * too often. */
+static void hedge(struct context *context, struct question *question)
+{
+    const struct snapshot_pool *pool = pool_of(context, question);
+    struct order order;
+    int second;
+
+    question->hedge_armed = false;
+    arm(context, question, question->timeout_ns);
+    if (question->n_attempts == RD_ATTEMPTS ||
+        context->hedge_credit[question->key.view] < HEDGE_COST)
+        return;
+    second = pool_hedge(context, pool, question);
+    if (second < 0)
+        return;
+    order = order_for(context, pool, pool->servers[second].number);
+    order.hedge = true;
+    if (!send_in(context, question, &order, NULL))
+        return;
+    context->hedge_credit[question->key.view] -= HEDGE_COST;
+    rd_stat_inc(&context->stats->upstream_hedged);
 }
 
 void attempt_again(struct context *context, struct question *question)
 {
-    note_timeouts(context, question);
+    if (question->hedge_armed) {
+        hedge(context, question);
+        return;
+    }
+    evidence_of_time(context, question);
     switch (attempt_send(context, question, NULL)) {
     case ATTEMPT_SENT:
         rd_stat_inc(&context->stats->upstream_resent);
         break;
     case ATTEMPT_NO_PORT:
     case ATTEMPT_DOWN:
+    case ATTEMPT_CAPPED:
         arm(context, question, context->now_ns + ATTEMPT_FIRST_NS);
         break;
-    case ATTEMPT_SPENT:
+    default:
         arm(context, question, question->deadline_ns);
         break;
     }
@@ -291,22 +360,69 @@ void attempt_again(struct context *context, struct question *question)
 
 void attempt_replied(struct context *context, struct question *question, unsigned index)
 {
-    const struct attempt *attempt = &question->attempts[index];
+    struct attempt *attempt = &question->attempts[index];
+    uint64_t rtt_ns = context->now_ns - attempt->sent_ns;
 
-    upstream_replied(&context->upstream, attempt->server, context->now_ns,
-                     context->now_ns - attempt->sent_ns);
-    if (fleet_replied(context->fleet, attempt->server))
+    attempt->replied = true;
+    if (!evidence_counts(context, question, attempt))
+        rtt_ns = 0; /* connecting is in it */
+    else if (rtt_ns == 0)
+        rtt_ns = 1;
+    upstream_replied(&context->upstream, attempt->server, context->now_ns, rtt_ns);
+    if (attempt->tcp)
+        link_replied(context, attempt->way);
+    if (fleet_replied(context->fleet, attempt->server, context->now_ns))
         rd_stat_inc(&context->stats->servers_up);
+}
+
+void attempt_failed(struct context *context, struct question *question, unsigned index)
+{
+    release(context, question, index);
+    question->attempts[index].outcome = ATTEMPT_FAILED;
+}
+
+bool attempt_is_by_tcp(const struct question *question, uint8_t server)
+{
+    for (unsigned i = 0; i < question->n_attempts; i++)
+        if (question->attempts[i].counted && question->attempts[i].tcp &&
+            question->attempts[i].server == server)
+            return true;
+    return false;
+}
+
+void attempt_void(struct context *context, struct question *question, unsigned index)
+{
+    release(context, question, index);
+    question->attempts[index].outcome = ATTEMPT_VOID;
+}
+
+bool attempt_is_awaited(const struct question *question)
+{
+    for (unsigned i = 0; i < question->n_attempts; i++)
+        if (question->attempts[i].counted)
+            return true;
+    return false;
 }
 
 void attempt_forget(struct context *context, struct question *question)
 {
     /* The deadline may come before an attempt's own time-out does. */
     if (context->now_ns >= question->deadline_ns)
-        note_timeouts(context, question);
+        evidence_of_time(context, question);
     rd_timer_cancel(&context->timers, &question->timer);
     for (unsigned i = 0; i < question->n_attempts; i++)
-        upstream_forget(&context->upstream, question->attempts[i].port, question->attempts[i].id);
+        release(context, question, i);
+}
+
+/* Brings the next attempt forward, where there is another server for it. */
+static void hurry(struct context *context, struct question *question)
+{
+    if (question->key.view == QUESTION_PROBE ||
+        question->hurried + 1 >= pool_of(context, question)->n_servers)
+        return;
+    question->hurried++;
+    question->hedge_armed = false;
+    arm(context, question, context->now_ns);
 }
 
 void attempt_port_error(struct context *context, uint32_t handle)
@@ -314,8 +430,49 @@ void attempt_port_error(struct context *context, uint32_t handle)
     const struct upstream_port *port = &context->upstream.ports[handle];
 
     for (unsigned i = 0; i < port->n_waits; i++) {
-        const struct upstream_wait *wait = &port->waits[i];
+        struct question *question = inflight_at(&context->inflight, port->waits[i].question);
+        struct attempt *attempt = &question->attempts[port->waits[i].attempt];
 
-        inflight_at(&context->inflight, wait->question)->attempts[wait->attempt].failed = true;
+        if (attempt->outcome != ATTEMPT_WAITING)
+            continue;
+        evidence_against(context, question, port->waits[i].attempt);
+        attempt->outcome = ATTEMPT_BROKEN;
+        hurry(context, question);
     }
+}
+
+void attempt_port_guessed(struct context *context, uint32_t handle)
+{
+    const struct upstream_port *port = &context->upstream.ports[handle];
+
+    /* From the end: what is asked in another way leaves the list. */
+    for (unsigned i = port->n_waits; i-- > 0;) {
+        struct upstream_wait wait = port->waits[i];
+
+        if (attempt_other_way(context, inflight_at(&context->inflight, wait.question), wait.attempt,
+                              ATTEMPT_BY_TCP))
+            rd_stat_inc(&context->stats->upstream_tcp_forged);
+    }
+}
+
+void attempt_link_lost(struct context *context, struct question *question, unsigned index,
+                       bool proven)
+{
+    struct attempt *attempt = &question->attempts[index];
+    struct order order;
+
+    context->upstream.servers[attempt->server].late -= attempt->outcome == ATTEMPT_LATE;
+    attempt->counted = false;
+    attempt->outcome = ATTEMPT_BROKEN;
+    if (question->key.view == QUESTION_PROBE)
+        return;
+    order = order_again(context, question, attempt);
+    order.fresh = true;
+    if (proven && !question->renewed && replace(context, question, index, &order)) {
+        question->renewed = true;
+        return;
+    }
+    evidence_against(context, question, index);
+    question->hedge_armed = false;
+    arm(context, question, context->now_ns);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * attempt.h - one try at a question: which server, from which port, and how long until the next.
+ * attempt.h - one try at a question: which server, by UDP or TCP, and how long until the next.
+ *
+ * However a question goes, it costs RD_ATTEMPTS messages at most, and its clients wait
+ * ATTEMPT_PATIENCE_NS at most.
  */
 #ifndef RINGDNS_ATTEMPT_H
 #define RINGDNS_ATTEMPT_H
@@ -16,27 +19,53 @@
 /* A resolver behind us is fast from its memory and slow when it walks the hierarchy: a time-out
  * below this would repeat most of its misses. */
 #define ATTEMPT_FIRST_NS     (400 * RD_NS_PER_MS)
-#define ATTEMPT_FIRST_MAX_NS (2 * RD_NS_PER_S)
+#define ATTEMPT_FIRST_MAX_NS RD_NS_PER_S
 
 enum attempt_result {
     ATTEMPT_SENT,
-    ATTEMPT_NO_PORT, /* the system gives no source port */
+    ATTEMPT_NO_PORT, /* the system gives no source port, and no connection */
     ATTEMPT_DOWN,    /* all servers are down, and it is not yet time to try one again */
+    ATTEMPT_CAPPED,  /* all have as much under way as they may */
+    ATTEMPT_LOOPING, /* all send our questions back to us */
     ATTEMPT_SPENT,   /* nothing more may be sent for this question */
+    ATTEMPT_NO_POOL, /* a reload has taken the pool away */
 };
 
 /* Sends QUESTION to a server and arms its timer. MSG: a buffer to use, which is taken when the
  * result is ATTEMPT_SENT; NULL: one is allocated. */
 enum attempt_result attempt_send(struct context *context, struct question *question,
                                  const struct io_message *msg);
+/* Sends QUESTION to the server of attempt INDEX once more, in another way; that attempt is void.
+ * False: it cannot be done, the question waits on as before. */
+enum attempt_way { ATTEMPT_BY_TCP, ATTEMPT_PLAIN, ATTEMPT_WITH_COOKIE };
+bool attempt_other_way(struct context *context, struct question *question, unsigned index,
+                       enum attempt_way way);
+/* A question of our own to SERVER of POOL, which no client waits for: in KEY. False: not sent. */
+bool attempt_probe(struct context *context, const struct snapshot_pool *pool, unsigned server,
+                   const struct question_key *key, uint64_t patience_ns);
 /* QUESTION's timer fired and its deadline lies ahead: notes the time-out and tries again if it may.
  * The timer is armed again in any case. */
 void attempt_again(struct context *context, struct question *question);
-/* A reply to ATTEMPT of QUESTION was accepted: the server is well. */
-void attempt_replied(struct context *context, struct question *question, unsigned attempt);
-/* The ports of QUESTION's attempts wait no more, its timer is off. */
+/* A reply to attempt INDEX of QUESTION was accepted: the server is alive. */
+void attempt_replied(struct context *context, struct question *question, unsigned index);
+/* The reply to attempt INDEX of QUESTION was no answer: nothing more is awaited of it. */
+void attempt_failed(struct context *context, struct question *question, unsigned index);
+/* Whether a reply of SERVER by TCP is awaited. */
+bool attempt_is_by_tcp(const struct question *question, uint8_t server);
+/* Another attempt at the same server takes the place of attempt INDEX of QUESTION. */
+void attempt_void(struct context *context, struct question *question, unsigned index);
+/* Whether a reply to any of QUESTION's attempts may still come. */
+bool attempt_is_awaited(const struct question *question);
+/* The ports and links of QUESTION's attempts wait no more, its timer is off. */
 void attempt_forget(struct context *context, struct question *question);
-/* A network error was seen at PORT: what it waits for is not likely to come. Ends nothing. */
+/* A network error was seen at PORT: what it waits for is not likely to come, so that the next
+ * attempt may come at once. Ends nothing. */
 void attempt_port_error(struct context *context, uint32_t port);
+/* Too many wrong IDs came to PORT: what waits there is asked by TCP. */
+void attempt_port_guessed(struct context *context, uint32_t port);
+/* The link that attempt INDEX of QUESTION waited on is gone. PROVEN: it had served before, so that
+ * a fresh one is worth a try (RFC 7766 section 6.2.4). */
+void attempt_link_lost(struct context *context, struct question *question, unsigned index,
+                       bool proven);
 
 #endif

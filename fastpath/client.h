@@ -17,6 +17,7 @@ struct client {
     uint16_t flags;         /* of the query's header, host order */
     uint16_t payload_bytes; /* its EDNS size; means nothing without edns */
     bool edns, dnssec_ok, nsid;
+    bool keepalive; /* over TCP: asks how long its connection may be idle */
     struct rd_name_case spelling;
 };
 

@@ -11,13 +11,18 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "base/timer.h"
+#include "connection.h"
 #include "fleet.h"
 #include "inflight.h"
 #include "io/io.h"
+#include "link.h"
 #include "ringdns/limits.h"
 #include "ringdns/stats.h"
 #include "snapshot.h"
 #include "upstream.h"
+
+/* A timer's kind: what it is embedded in. */
+enum timer_kind { TIMER_QUESTION, TIMER_CONNECTION, TIMER_LINK };
 
 struct context {
     struct io *io;
@@ -31,6 +36,9 @@ struct context {
     struct rd_timer_wheel timers;
     struct inflight inflight;
     struct upstream upstream;
+    struct connections connections;
+    struct links links;
+    uint32_t hedge_credit[RD_MAX_VIEWS]; /* attempt.c */
     uint32_t n_out, n_drop;
     struct io_message out[RD_BATCH];  /* to be sent with the batch */
     struct io_message drop[RD_BATCH]; /* to be given back with the batch */
@@ -63,13 +71,14 @@ static inline void context_drop(struct context *context, const struct io_message
     context->drop[context->n_drop++] = *msg;
 }
 
-/* A buffer that was not received; what is collected may be sent for it. */
-static inline bool context_alloc(struct context *context, struct io_message *ret_msg)
+/* A buffer of at least BYTES that was not received; what is collected may be sent for it. */
+static inline bool context_alloc(struct context *context, uint32_t bytes,
+                                 struct io_message *ret_msg)
 {
-    if (context->io->ops->alloc(context->io, ret_msg))
+    if (context->io->ops->alloc(context->io, bytes, ret_msg))
         return true;
     context_flush(context);
-    return context->io->ops->alloc(context->io, ret_msg);
+    return context->io->ops->alloc(context->io, bytes, ret_msg);
 }
 
 #endif

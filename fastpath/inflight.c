@@ -95,10 +95,14 @@ struct question *inflight_lead(struct inflight *inflight, const struct question_
     if (index == RD_SLAB_NONE)
         return NULL;
     question = inflight_at(inflight, index);
-    rd_timer_init(&question->timer);
+    rd_timer_init(&question->timer); /* TIMER_QUESTION */
     question->waiters = RD_SLAB_NONE;
     question->n_waiters = 0;
     question->n_attempts = 0;
+    question->hedge_armed = false;
+    question->renewed = false;
+    question->hurried = 0;
+    question->out_of_reach = 0;
     key_copy(&question->key, key);
     question->chain = *bucket;
     *bucket = index;
@@ -111,6 +115,9 @@ static bool repeated(const struct inflight *inflight, const struct question *que
 {
     uint32_t index = question->waiters;
 
+    /* A connection loses nothing, so nothing is repeated there. */
+    if (client->path.via == IO_TCP)
+        return false;
     for (int i = 0; i < REPEAT_SEARCH && index != RD_SLAB_NONE; i++) {
         const struct waiter *waiter = waiter_at(inflight, index);
 

@@ -22,23 +22,42 @@
 #include "ringdns/stats.h"
 #include "wire/name.h"
 
+/* The view of questions of our own, which no client waits for (probe.h). */
+#define QUESTION_PROBE RD_MAX_VIEWS
+
 /* All that can make two answers differ. Padding is never looked at. */
 struct question_key {
     uint64_t hash; /* of all of the below, keyed */
     uint16_t type, class;
-    uint8_t view; /* the pool's number */
+    uint8_t view; /* the pool, by its stable number (fleet.h) */
     bool dnssec_ok, checking_disabled;
     struct rd_name name; /* lower case */
 };
 
-/* One packet to a server. It counts for a reply until the question ends. */
+/* What became of an attempt. While it is WAITING or LATE a reply to it still counts. */
+enum attempt_outcome {
+    ATTEMPT_WAITING,
+    ATTEMPT_LATE,   /* its own time-out is over */
+    ATTEMPT_BROKEN, /* by UDP: a network error was seen on its port; by TCP: its link is gone */
+    ATTEMPT_FAILED, /* a reply came that is no answer: another server may have one */
+    ATTEMPT_VOID,   /* given up for another try at the same server (TCP, without EDNS) */
+};
+
+/* One message to a server. */
 struct attempt {
     uint64_t sent_ns;
-    uint32_t port; /* io handle */
+    uint32_t way;      /* UDP: the io handle of the port; TCP: the link's index */
+    uint32_t spelling; /* with randomized case: what decides each letter's; 0: lower case */
     uint16_t id;
     uint8_t server;
-    bool failed;    /* a network error was seen on its port */
-    bool timed_out; /* its own time-out is over */
+    uint8_t incarnation; /* of that server's number, its lower bits */
+    uint8_t outcome;     /* enum attempt_outcome */
+    bool tcp;
+    bool plain;   /* without EDNS */
+    bool cookie;  /* with a DNS cookie */
+    bool hedge;   /* sent early, to a second server */
+    bool replied; /* by the server, whatever it said */
+    bool counted; /* among its port's or link's waits */
 };
 
 struct waiter {
@@ -53,7 +72,13 @@ struct question {
     uint32_t waiters;      /* the newest */
     uint32_t n_waiters;
     uint8_t n_attempts;
-    bool trust_ad; /* of the pool, when it was asked */
+    bool trust_ad;       /* of the pool, when it was asked */
+    bool hedge_armed;    /* the timer is that of the hedge, not of the time-out */
+    bool renewed;        /* was asked once more because a used link broke */
+    uint8_t hurried;     /* times that a network error brought the next attempt forward */
+    uint64_t timeout_ns; /* with hedge_armed: when the first attempt is late */
+    uint64_t
+        out_of_reach; /* a bit for each server in the fleet that could not be sent to just now */
     struct attempt attempts[RD_ATTEMPTS];
     struct question_key key;
 };

@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * latency.c - a mean by exponential smoothing (RFC 6298's alpha) and a logarithmic histogram.
+ * latency.c - a logarithmic histogram of the last seconds, and a loss by exponential smoothing.
+ *
+ * A median rather than a mean: what a resolver has to fetch first takes it hundreds of times longer
+ * than what it knows, and says nothing of the server. The histogram is halved every two seconds
+ * where there are samples enough, so a change shows within seconds at any rate.
  */
 #include "latency.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 
-#define SMOOTHING    8
-#define FADE         16
-#define FADE_SAMPLES 4096u
-#define WORST_US     4000000u
+#define LOSS_SMOOTHING 32
+#define MEDIAN_FADE    16
+#define LOSS_FADE      8
+#define WORST_US       4000000u
 /* Below this many samples one slow reply would be the percentile. */
-#define SETTLE_SAMPLES 100u
+#define PERCENTILE_SAMPLES 100u
+/* The histogram is halved every so many times that it is settled, if there are so many samples. */
+#define HALVE_SETTLES 8
+#define HALVE_SAMPLES 256u
+/* And at once at this many: a bucket holds 65,535. */
+#define MOST_SAMPLES 32768u
+/* Without news for so many times, new samples shall not be outnumbered by old ones. */
+#define FORGET_SETTLES 16
 
 static uint32_t in_us(uint64_t ns)
 {
@@ -42,25 +55,9 @@ static uint32_t bucket_top(uint32_t bucket)
     return (uint32_t)(((uint64_t)(4 + bucket % 4 + 1) << (doubling - 2)) - 1);
 }
 
-static void smooth(struct latency *latency, uint32_t us)
+static void halve(struct latency *latency)
 {
-    latency->lately++;
-    if (latency->smoothed_us == 0)
-        latency->smoothed_us = us;
-    else
-        latency->smoothed_us += (uint32_t)(((int64_t)us - latency->smoothed_us) / SMOOTHING);
-    if (latency->smoothed_us == 0)
-        latency->smoothed_us = 1;
-}
-
-void latency_sample(struct latency *latency, uint64_t rtt_ns)
-{
-    uint32_t us = in_us(rtt_ns);
-
-    smooth(latency, us);
-    latency->histogram[bucket_of(us)]++;
-    if (++latency->samples < FADE_SAMPLES)
-        return;
+    latency->age = 0;
     latency->samples = 0;
     for (uint32_t i = 0; i < LATENCY_BUCKETS; i++) {
         latency->histogram[i] /= 2;
@@ -68,25 +65,73 @@ void latency_sample(struct latency *latency, uint64_t rtt_ns)
     }
 }
 
-void latency_penalty(struct latency *latency, uint64_t waited_ns)
+/* Until there is a median: a server that has just been met must not seem fast for want of one. */
+static void average(struct latency *latency, uint32_t us)
 {
-    smooth(latency, in_us(waited_ns));
+    latency->median_us = (uint32_t)(latency->median_us +
+                                    ((int64_t)us - latency->median_us) / (int64_t)latency->samples);
+}
+
+void latency_sample(struct latency *latency, uint64_t rtt_ns)
+{
+    uint32_t us = in_us(rtt_ns);
+
+    latency->lately++;
+    latency->loss -= (latency->loss + LOSS_SMOOTHING - 1) / LOSS_SMOOTHING;
+    latency->histogram[bucket_of(us)]++;
+    latency->samples++;
+    if (!latency->settled)
+        average(latency, us);
+    if (latency->samples == MOST_SAMPLES)
+        halve(latency);
+}
+
+void latency_penalty(struct latency *latency)
+{
+    latency->lately++;
+    latency->loss += (LATENCY_ALL - latency->loss) / LOSS_SMOOTHING;
+}
+
+/* The time that at most ABOVE samples exceed, of what is counted from *BUCKET down; *COUNTED are in
+ * the buckets over it. Both move on, so that ever larger ABOVE cost one pass together. */
+static uint32_t percentile(const struct latency *latency, uint32_t above, uint32_t *bucket,
+                           uint32_t *counted)
+{
+    while (*bucket > 0 && *counted + latency->histogram[*bucket] <= above)
+        *counted += latency->histogram[(*bucket)--];
+    return bucket_top(*bucket);
+}
+
+static void fade(struct latency *latency)
+{
+    latency->median_us -= latency->median_us / MEDIAN_FADE;
+    latency->loss -= (latency->loss + LOSS_FADE - 1) / LOSS_FADE;
+    if (latency->quiet < FORGET_SETTLES && ++latency->quiet == FORGET_SETTLES) {
+        memset(latency->histogram, 0, sizeof(latency->histogram));
+        latency->samples = 0;
+    }
 }
 
 void latency_settle(struct latency *latency)
 {
-    uint32_t above = latency->samples / 100;
+    uint32_t bucket = LATENCY_BUCKETS - 1, counted = 0;
 
-    if (latency->lately == 0)
-        latency->smoothed_us -= latency->smoothed_us / FADE;
-    latency->lately = 0;
-    if (latency->samples < SETTLE_SAMPLES)
+    if (latency->lately == 0) {
+        fade(latency);
         return;
-    for (uint32_t i = LATENCY_BUCKETS; i-- > 0;) {
-        if (latency->histogram[i] > above) {
-            latency->p99_us = bucket_top(i);
-            return;
-        }
-        above -= latency->histogram[i];
     }
+    latency->lately = 0;
+    latency->quiet = 0;
+    if (latency->samples == 0)
+        return;
+    if (latency->samples >= PERCENTILE_SAMPLES) {
+        latency->p99_us = percentile(latency, latency->samples / 100, &bucket, &counted);
+        latency->p95_us = percentile(latency, latency->samples / 20, &bucket, &counted);
+    }
+    latency->median_us = percentile(latency, latency->samples / 2, &bucket, &counted);
+    latency->settled = true;
+    if (latency->age < HALVE_SETTLES)
+        latency->age++;
+    if (latency->age == HALVE_SETTLES && latency->samples >= HALVE_SAMPLES)
+        halve(latency);
 }

@@ -11,6 +11,9 @@
 
 #include "answer.h"
 #include "attempt.h"
+#include "connection.h"
+#include "local.h"
+#include "probe.h"
 #include "wire/message.h"
 
 struct query {
@@ -34,6 +37,17 @@ static bool dropped(struct context *context, const struct query *query, _Atomic 
 {
     rd_stat_inc(counter);
     context_drop(context, query->msg);
+    if (query->msg->path.via == IO_TCP)
+        connection_end(context, &query->msg->path);
+    return false;
+}
+
+/* What came over TCP is no DNS at all. */
+static bool hung_up(struct context *context, const struct query *query)
+{
+    rd_stat_inc(&context->stats->queries_dropped_short);
+    context_drop(context, query->msg);
+    connection_abort(context, &query->msg->path, &context->stats->connections_bad);
     return false;
 }
 
@@ -73,6 +87,31 @@ static bool failed(struct context *context, const struct query *query, int ede,
     return answered(context, query, RD_SERVFAIL, ede);
 }
 
+static void note_edns(struct query *query)
+{
+    const struct rd_edns *edns = &query->wire.edns;
+    struct client *client = &query->client;
+
+    client->edns = edns->present;
+    client->payload_bytes = edns->payload_bytes;
+    client->dnssec_ok = edns->dnssec_ok;
+    client->nsid = edns->nsid;
+    /* Over UDP the option means nothing (RFC 7828 section 3.2.1). */
+    client->keepalive = edns->keepalive && client->path.via == IO_TCP;
+}
+
+/* A query with no question, or with several: what it says by OPT is answered by OPT all the same
+ * (RFC 6891 section 6.1.1). */
+static const struct query *note_opt(struct query *query)
+{
+    const struct io_message *msg = query->msg;
+
+    if (!msg->cut && rd_message_skip_questions(msg->data, msg->len, &query->wire) &&
+        rd_message_sections(msg->data, msg->len, &query->wire) == RD_WIRE_OK)
+        note_edns(query);
+    return query;
+}
+
 /* Header, the one question, EDNS. The opcode is looked at before the counts mean anything. */
 static bool parse(struct context *context, struct query *query)
 {
@@ -83,7 +122,9 @@ static bool parse(struct context *context, struct query *query)
     enum rd_wire sections;
 
     if (!rd_message_header(data, len, wire))
-        return dropped(context, query, &context->stats->queries_dropped_short);
+        return query->msg->path.via == IO_TCP
+                   ? hung_up(context, query)
+                   : dropped(context, query, &context->stats->queries_dropped_short);
     if (wire->flags & RD_DNS_QR)
         return dropped(context, query, &context->stats->queries_dropped_qr);
     if (context->stopping)
@@ -96,16 +137,13 @@ static bool parse(struct context *context, struct query *query)
         return answered_bare(context, query, RD_NOTIMP);
     if (query->msg->cut ||
         rd_message_question(data, len, wire, &query->key.name, &client->spelling) != RD_WIRE_OK)
-        return answered_bare(context, query, RD_FORMERR);
+        return answered_bare(context, note_opt(query), RD_FORMERR);
     query->key.type = wire->qtype;
     query->key.class = wire->qclass;
     sections = rd_message_sections(data, len, wire);
     if (sections == RD_WIRE_RECORD)
         return answered_bare(context, query, RD_FORMERR);
-    client->edns = wire->edns.present;
-    client->payload_bytes = wire->edns.payload_bytes;
-    client->dnssec_ok = wire->edns.dnssec_ok;
-    client->nsid = wire->edns.nsid;
+    note_edns(query);
     if (sections == RD_WIRE_EDNS)
         return answered(context, query, RD_FORMERR, RD_EDE_NONE);
     return true;
@@ -176,6 +214,28 @@ static bool recursion(struct context *context, struct query *query)
     return refused(context, query, RD_EDE_PROHIBITED, &context->stats->refused_rd);
 }
 
+/* Where the name goes; what never leaves is answered at once. */
+static bool find_route(struct context *context, struct query *query)
+{
+    static const struct rd_name root = {.len = 1};
+    const struct rd_snapshot *snapshot = context->snapshot;
+    struct route route = route_find(snapshot->routes, &query->key.name, query->key.type);
+    struct answer_question question;
+
+    if (route.kind == ROUTE_LOOP) {
+        if (probe_came_back(context, &query->key.name))
+            return answered(context, query, RD_REFUSED, RD_EDE_NONE);
+        route = route_find(snapshot->routes, &root, query->key.type);
+    }
+    if (route.kind == ROUTE_POOL) {
+        query->key.view = snapshot->views[route.pool];
+        return true;
+    }
+    question = question_of(query);
+    local_answer(context, &route, &question, &query->client, query->msg);
+    return false;
+}
+
 /* All of the key goes through the keyed hash: whatever an outsider varies moves the result in ways
  * that he cannot know. */
 static bool hash(struct context *context, struct query *query)
@@ -184,7 +244,6 @@ static bool hash(struct context *context, struct query *query)
     uint8_t material[RD_DNS_NAME_BYTES + 4];
     uint8_t *rest = material + key->name.len;
 
-    key->view = 0;
     key->dnssec_ok = query->client.dnssec_ok;
     key->checking_disabled = query->wire.flags & RD_DNS_CD;
     memcpy(material, key->name.bytes, key->name.len);
@@ -246,6 +305,13 @@ static bool lead(struct context *context, struct query *query)
     case ATTEMPT_SPENT:
         return give_up(context, query, question, RD_EDE_NO_REACHABLE_AUTHORITY,
                        &stats->failed_down);
+    case ATTEMPT_CAPPED:
+        return give_up(context, query, question, RD_EDE_NOT_READY, &stats->failed_cap);
+    case ATTEMPT_LOOPING:
+        return give_up(context, query, question, RD_EDE_NO_REACHABLE_AUTHORITY,
+                       &stats->failed_loop);
+    case ATTEMPT_NO_POOL:
+        return give_up(context, query, question, RD_EDE_NOT_READY, &stats->failed_route);
     case ATTEMPT_NO_PORT:
         break;
     }
@@ -269,19 +335,33 @@ static void run(struct context *context, struct batch *batch, stage_fn *stage)
     batch->n = kept;
 }
 
+/* Counts a message that came over TCP to its connection. False: that is closed by now. */
+static bool take_tcp(struct context *context, const struct io_message *msg)
+{
+    rd_stat_inc(&context->stats->queries_tcp);
+    if (connection_begin(context, &msg->path))
+        return true;
+    context_drop(context, msg);
+    return false;
+}
+
 void query_batch(struct context *context, struct io_message *msgs, unsigned n)
 {
-    static stage_fn *const stages[] = {parse, guard, identify, recursion, hash, resolve};
+    static stage_fn *const stages[] = {parse,      guard, identify, recursion,
+                                       find_route, hash,  resolve};
     struct batch batch;
+    unsigned udp = 0;
 
     if (n == 0)
         return;
-    batch.n = n;
-    for (unsigned i = 0; i < n; i++) {
-        batch.queries[i].msg = &msgs[i];
-        batch.list[i] = &batch.queries[i];
-    }
-    rd_stat_add(&context->stats->queries_udp, n);
+    batch.n = 0;
+    for (unsigned i = 0; i < n; i++)
+        if (msgs[i].path.via == IO_UDP || take_tcp(context, &msgs[i])) {
+            batch.queries[i].msg = &msgs[i];
+            batch.list[batch.n++] = &batch.queries[i];
+            udp += msgs[i].path.via == IO_UDP;
+        }
+    rd_stat_add(&context->stats->queries_udp, udp);
     for (unsigned i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
         run(context, &batch, stages[i]);
 }

@@ -11,10 +11,10 @@
  * changes nothing but a counter: the wait goes on (TuDoor, CVE-2023-28452). */
 void reply_batch(struct context *context, struct io_message *msgs, unsigned n);
 
-/* Questions whose time-out or deadline is over: tried again, or answered SERVFAIL. */
-void reply_timeouts(struct context *context);
+/* TIMER of a question has fired: it is tried again, or answered SERVFAIL. */
+void reply_timeout(struct context *context, struct rd_timer *timer);
 
-/* Ends every question; who still waits gets SERVFAIL. For the end of a worker. */
-void reply_abandon(struct context *context);
+/* Ends the question of TIMER; who still waits gets SERVFAIL. For the end of a worker. */
+void reply_abandon(struct context *context, struct rd_timer *timer);
 
 #endif

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "wire/cursor.h"
 
 #define PORT_LIFE_NS (10 * RD_NS_PER_S)
 #define FIRST_PORT   1024u
@@ -99,15 +100,33 @@ static void retire(struct upstream *upstream, uint32_t handle)
         close_port(upstream, handle);
 }
 
+static void begin_server(struct upstream *upstream, struct upstream_server *server,
+                         const struct snapshot_server *from)
+{
+    server->address = from->address;
+    server->source = from->source;
+    server->incarnation = from->incarnation;
+    server->target_ports = RD_PORTS_MIN;
+    server->last_reply_ns = 0;
+    server->cap = upstream->cap_max;
+    memset(&server->latency, 0, sizeof(server->latency));
+    memset(&server->cookie, 0, sizeof(server->cookie));
+    memset(&server->plain, 0, sizeof(server->plain));
+    memset(&server->stats, 0, sizeof(server->stats));
+    rd_stat_set(&server->stats.cap, server->cap);
+    for (unsigned i = 0; i < sizeof(server->cookie.client); i += 2)
+        rd_put_u16(server->cookie.client + i, rd_random_u16(upstream->random));
+}
+
 void upstream_adopt(struct upstream *upstream, const struct rd_snapshot *snapshot)
 {
     uint32_t servers = 0;
 
-    for (uint32_t i = 0; i < snapshot->config.n_pools; i++) {
+    upstream->cap_max = snapshot->config.inflight_upstream;
+    for (uint32_t i = 0; i < RD_MAX_VIEWS; i++) {
         const struct snapshot_pool *pool = &snapshot->pools[i];
 
         servers += pool->n_servers;
-
         for (unsigned k = 0; k < pool->n_servers; k++) {
             struct upstream_server *server = &upstream->servers[pool->servers[k].number];
 
@@ -115,11 +134,7 @@ void upstream_adopt(struct upstream *upstream, const struct rd_snapshot *snapsho
                 continue;
             while (server->n_ports > 0)
                 retire(upstream, server->pool[0]);
-            server->address = pool->servers[k].address;
-            server->incarnation = pool->servers[k].incarnation;
-            server->target_ports = RD_PORTS_MIN;
-            server->last_reply_ns = 0;
-            memset(&server->latency, 0, sizeof(server->latency));
+            begin_server(upstream, server, &pool->servers[k]);
         }
     }
     upstream->share = upstream->max_ports / (servers > 0 ? servers : 1);
@@ -130,7 +145,12 @@ static int open_at_random(struct upstream *upstream, const struct upstream_serve
 {
     for (int i = 0; i < PORT_DRAWS && upstream->n_drawable > 0; i++) {
         uint16_t port = upstream->drawable[rd_random_below(upstream->random, upstream->n_drawable)];
-        int handle = upstream->io->ops->port_open(upstream->io, &server->address, port);
+        union rd_address from = server->source; /* or no address: all zero but for the family */
+        int handle;
+
+        from.any.sa_family = server->address.any.sa_family;
+        from.v4.sin_port = htons(port); /* in the same place in both families */
+        handle = upstream->io->ops->port_open(upstream->io, &server->address, &from);
 
         if (handle != -EADDRINUSE)
             return handle;
@@ -162,6 +182,7 @@ static void open_port(struct upstream *upstream, uint8_t number, uint64_t now_ns
         (uint8_t)(RD_PORT_QUESTIONS_MIN +
                   rd_random_below(upstream->random, RD_PORT_QUESTIONS - RD_PORT_QUESTIONS_MIN + 1));
     port->n_waits = 0;
+    port->wrong = 0;
     port->place = server->n_ports;
     server->pool[server->n_ports++] = (uint32_t)handle;
     upstream->n_open++;
@@ -179,9 +200,10 @@ static bool wants_port(const struct upstream *upstream, const struct upstream_se
              server->n_ports < server->asked_lately / RD_PORT_QUESTIONS));
 }
 
-static int find_id(const struct upstream_port *port, uint16_t id)
+/* Among the IDs FROM to TO. */
+static int find_id(const struct upstream_port *port, int from, int to, uint16_t id)
 {
-    for (int i = 0; i < port->n_waits; i++)
+    for (int i = from; i < to; i++)
         if (port->ids[i] == id)
             return i;
     return -1;
@@ -229,7 +251,9 @@ bool upstream_draw(struct upstream *upstream, uint8_t server_number, uint64_t no
     port = &upstream->ports[handle];
     do
         id = rd_random_u16(upstream->random);
-    while (find_id(port, id) >= 0);
+    while (find_id(port, 0, port->n_waits, id) >= 0);
+    port->ids[port->asked] = port->ids[port->n_waits];
+    port->waits[port->asked] = port->waits[port->n_waits];
     port->ids[port->n_waits] = id;
     port->waits[port->n_waits++] = wait;
     server->outstanding++;
@@ -241,33 +265,91 @@ bool upstream_draw(struct upstream *upstream, uint8_t server_number, uint64_t no
     return true;
 }
 
-const struct upstream_wait *upstream_match(const struct upstream *upstream, uint32_t port,
-                                           uint16_t id)
+enum upstream_match upstream_match(const struct upstream *upstream, uint32_t handle, uint16_t id,
+                                   const struct upstream_wait **ret_wait)
 {
-    int i = find_id(&upstream->ports[port], id);
+    const struct upstream_port *port = &upstream->ports[handle];
+    int i = find_id(port, 0, port->n_waits, id);
 
-    return i < 0 ? NULL : &upstream->ports[port].waits[i];
+    if (i < 0)
+        return find_id(port, port->n_waits, port->asked, id) < 0 ? UPSTREAM_WRONG : UPSTREAM_LATE;
+    *ret_wait = &port->waits[i];
+    return UPSTREAM_AWAITED;
 }
 
-void upstream_forget(struct upstream *upstream, uint32_t handle, uint16_t id)
+bool upstream_guessed(struct upstream *upstream, uint32_t handle)
 {
     struct upstream_port *port = &upstream->ports[handle];
-    int i = find_id(port, id);
+
+    if (++port->wrong < RD_WRONG_IDS)
+        return false;
+    port->wrong = 0;
+    if (!port->retired)
+        retire(upstream, handle);
+    return true;
+}
+
+void upstream_forget(struct upstream *upstream, uint32_t handle, uint16_t id, uint64_t sent_ns)
+{
+    struct upstream_port *port = &upstream->ports[handle];
+    int i = find_id(port, 0, port->n_waits, id);
 
     if (i < 0)
         return;
     port->n_waits--;
     port->ids[i] = port->ids[port->n_waits];
+    port->ids[port->n_waits] = id;
     port->waits[i] = port->waits[port->n_waits];
+    port->waits[port->n_waits].question = (uint32_t)(sent_ns / RD_NS_PER_MS);
     upstream->servers[port->server].outstanding--;
     if (port->retired && port->n_waits == 0)
         close_port(upstream, handle);
 }
 
+/* RD_RTT_BOUND_US in reverse. */
+static unsigned rtt_bucket(uint64_t us)
+{
+    unsigned bucket = us <= RD_RTT_BOUND_US(0) ? 0 : 57u - (unsigned)__builtin_clzll(us - 1);
+
+    return bucket < RD_RTT_BUCKETS ? bucket : RD_RTT_BUCKETS - 1;
+}
+
 void upstream_replied(struct upstream *upstream, uint8_t number, uint64_t now_ns, uint64_t rtt_ns)
 {
-    upstream->servers[number].last_reply_ns = now_ns;
-    latency_sample(&upstream->servers[number].latency, rtt_ns);
+    struct upstream_server *server = &upstream->servers[number];
+    uint64_t us = rtt_ns / RD_NS_PER_US;
+
+    server->last_reply_ns = now_ns;
+    server->replied_lately++;
+    if (rtt_ns == 0)
+        return;
+    latency_sample(&server->latency, rtt_ns);
+    rd_stat_inc(&server->stats.rtt[rtt_bucket(us)]);
+    rd_stat_add(&server->stats.rtt_sum_us, us);
+}
+
+uint8_t upstream_late(struct upstream *upstream, uint32_t handle, uint16_t id, uint64_t now_ns)
+{
+    struct upstream_port *port = &upstream->ports[handle];
+    struct upstream_wait *wait = &port->waits[find_id(port, port->n_waits, port->asked, id)];
+    uint32_t waited_ms = (uint32_t)(now_ns / RD_NS_PER_MS) - wait->question;
+
+    upstream_replied(upstream, port->server, now_ns,
+                     wait->question == 0 ? 0 : waited_ms * RD_NS_PER_MS + 1);
+    wait->question = 0;
+    return port->server;
+}
+
+void upstream_timed_out(struct upstream *upstream, uint8_t number, uint32_t suffix)
+{
+    struct upstream_server *server = &upstream->servers[number];
+    uint64_t bit = 1ull << (suffix >> 26);
+
+    latency_penalty(&server->latency);
+    server->timed_out_lately++;
+    server->n_late_suffixes += !(server->late_suffixes & bit);
+    server->late_suffixes |= bit;
+    rd_stat_inc(&server->stats.timeouts);
 }
 
 static uint32_t clamp_ports(const struct upstream *upstream, uint32_t ports)
@@ -292,12 +374,32 @@ static void fit_pool(const struct upstream *upstream, struct upstream_server *se
     server->asked_lately = 0;
 }
 
-void upstream_tend(struct upstream *upstream, uint64_t now_ns)
+/* Half of the cap as long as less than half is answered, twice of it otherwise: a server that is
+ * overwhelmed is given time, one that is well is soon given all. */
+static void fit_cap(const struct upstream *upstream, struct upstream_server *server)
+{
+    uint32_t cap = server->cap < upstream->cap_max ? server->cap : upstream->cap_max;
+    uint32_t least = upstream->cap_max / UPSTREAM_CAP_PART;
+
+    if (server->timed_out_lately > server->replied_lately &&
+        server->n_late_suffixes >= UPSTREAM_CAP_SUFFIXES)
+        cap = cap / 2 > least ? cap / 2 : least;
+    else
+        cap = cap < upstream->cap_max / 2 ? 2 * cap : upstream->cap_max;
+    server->late_suffixes = 0;
+    server->n_late_suffixes = 0;
+    server->cap = cap;
+    server->timed_out_lately = server->replied_lately = 0;
+    rd_stat_set(&server->stats.cap, cap);
+    rd_stat_set(&server->stats.outstanding, server->outstanding);
+}
+
+bool upstream_tend(struct upstream *upstream, uint64_t now_ns)
 {
     uint64_t elapsed_ns = now_ns - upstream->tended_ns;
 
     if (elapsed_ns < UPSTREAM_TEND_NS)
-        return;
+        return false;
     upstream->tended_ns = now_ns;
     for (uint32_t i = 0; i < RD_MAX_UPSTREAMS; i++) {
         struct upstream_server *server = &upstream->servers[i];
@@ -310,5 +412,9 @@ void upstream_tend(struct upstream *upstream, uint64_t now_ns)
         for (uint32_t k = server->n_ports; k-- > 0;)
             if (now_ns - upstream->ports[server->pool[k]].opened_ns >= PORT_LIFE_NS)
                 retire(upstream, server->pool[k]);
+        fit_cap(upstream, server);
     }
+    /* Once more when all is quiet, so that the gauges say so. */
+    upstream->restless = upstream->n_open > 0;
+    return true;
 }

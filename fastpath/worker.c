@@ -14,14 +14,16 @@
 
 #include "attempt.h"
 #include "context.h"
+#include "probe.h"
 #include "query.h"
 #include "reply.h"
 
-/* How many events one turn takes. */
-#define EVENTS 32
+/* Connections that are accepted in a turn and whose events are not taken yet. */
+#define STREAMS_UNTOLD 64
 
 struct rd_worker {
     struct context context;
+    uint64_t next_probe_ns;
     uint64_t stop_ns; /* when patience with what is under way ends; 0: not stopping */
     struct io_message batch[RD_BATCH];
     /* Written by the main thread, or read by it: */
@@ -30,6 +32,13 @@ struct rd_worker {
     atomic_bool stop;
     struct rd_stats stats;
 };
+
+/* Clients' connections and links to upstreams share one table. What is accepted in one turn comes
+ * on top until its event is taken, and another connection is closed for it. */
+static uint32_t streams_of(const struct rd_worker_setup *setup)
+{
+    return setup->max_connections + RD_LINKS + STREAMS_UNTOLD;
+}
 
 static int open_io(struct rd_worker *worker, const struct io_ops *ops,
                    const struct rd_worker_setup *setup, struct rd_failure *ret_failure)
@@ -42,6 +51,10 @@ static int open_io(struct rd_worker *worker, const struct io_ops *ops,
         .workers = setup->workers,
         .receive_buffer_bytes = (uint32_t)config->receive_buffer,
         .max_ports = setup->max_ports,
+        .max_streams = streams_of(setup),
+        .own_streams = RD_LINKS,
+        .stream_buffers = RD_STREAM_BUFFERS,
+        .large_buffers = RD_LARGE_BUFFERS,
         .buffers = RD_BUFFERS,
         .answer_buffers = RD_ANSWER_BUFFERS,
         .freebind = config->freebind,
@@ -71,6 +84,10 @@ int worker_new_on(const struct io_ops *ops, const struct rd_worker_setup *setup,
     r = inflight_init(&context->inflight, config->inflight_queries, config->inflight_waiters,
                       &worker->stats);
     if (r == 0)
+        r = connections_init(&context->connections, setup->max_connections, streams_of(setup));
+    if (r == 0)
+        r = links_init(&context->links, streams_of(setup));
+    if (r == 0)
         r = open_io(worker, ops, setup, ret_failure);
     if (r == 0)
         r = upstream_init(&context->upstream, context->io, &context->random, &worker->stats, setup);
@@ -98,6 +115,8 @@ void rd_worker_free(struct rd_worker *worker)
     if (worker->context.io)
         worker->context.io->ops->close(worker->context.io);
     inflight_deinit(&worker->context.inflight);
+    connections_deinit(&worker->context.connections);
+    links_deinit(&worker->context.links);
     rd_random_deinit(&worker->context.random);
     free(worker);
 }
@@ -113,6 +132,7 @@ static void adopt(struct rd_worker *worker)
         return;
     context->snapshot = newest;
     upstream_adopt(&context->upstream, newest);
+    worker->next_probe_ns = context->now_ns;
     atomic_store_explicit(&worker->generation, newest->generation, memory_order_release);
 }
 
@@ -136,7 +156,7 @@ static unsigned partition(struct io_message *msgs, unsigned n)
     unsigned replies = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        if (msgs[i].origin != IO_PORT)
+        if (msgs[i].origin == IO_CLIENT)
             continue;
         if (i != replies) {
             struct io_message query = msgs[replies];
@@ -149,16 +169,50 @@ static unsigned partition(struct io_message *msgs, unsigned n)
     return replies;
 }
 
+/* One by one: a stream's handle dies when its end is taken, and what comes before that end must not
+ * find it dead. All of them: the next turn may sleep, and does not know of those that are left. */
 static void take_events(struct context *context)
 {
-    struct io_event events[EVENTS];
-    unsigned n = context->io->ops->events(context->io, events, EVENTS);
+    struct io_event event;
 
-    for (unsigned i = 0; i < n; i++) {
-        if (events[i].kind == IO_PORT_ERROR)
-            rd_stat_inc(&context->stats->ports_errors);
-        attempt_port_error(context, events[i].port);
+    while (context->io->ops->events(context->io, &event, 1) == 1) {
+        if (event.origin == IO_CLIENT) {
+            connection_event(context, &event);
+        } else if (event.origin == IO_STREAM) {
+            link_event(context, &event);
+        } else {
+            if (event.kind == IO_PORT_ERROR)
+                rd_stat_inc(&context->stats->ports_errors);
+            attempt_port_error(context, event.port);
+        }
     }
+}
+
+static void take_timers(struct context *context)
+{
+    for (unsigned i = 0; i < RD_TIMEOUTS_A_TURN; i++) {
+        struct rd_timer *timer = rd_timer_expire(&context->timers, context->now_ns);
+
+        if (!timer)
+            return;
+        if (timer->kind == TIMER_QUESTION)
+            reply_timeout(context, timer);
+        else if (timer->kind == TIMER_CONNECTION)
+            connection_timeout(context, timer);
+        else
+            link_timeout(context, timer);
+    }
+}
+
+/* What is done now and then, whether anything comes or not. */
+static void tend(struct rd_worker *worker)
+{
+    struct context *context = &worker->context;
+
+    bool due = upstream_tend(&context->upstream, context->now_ns);
+
+    if (due || context->now_ns >= worker->next_probe_ns)
+        worker->next_probe_ns = probe_tend(context);
 }
 
 static void begin_stop(struct rd_worker *worker)
@@ -170,17 +224,21 @@ static void begin_stop(struct rd_worker *worker)
     context->stopping = true;
     worker->stop_ns = context->now_ns + ATTEMPT_PATIENCE_NS + RD_NS_PER_S / 10;
     context->io->ops->unlisten(context->io);
+    connections_stop(context);
 }
 
 /* When the next turn must come, whatever else happens. */
-static uint64_t deadline_of(const struct rd_worker *worker)
+static uint64_t deadline_of(struct rd_worker *worker)
 {
-    const struct context *context = &worker->context;
+    struct context *context = &worker->context;
     uint64_t deadline_ns = rd_timer_next(&context->timers);
 
-    if (context->upstream.n_open > 0 &&
+    if ((context->upstream.n_open > 0 || context->upstream.restless ||
+         rd_slab_used(&context->links.slab) > 0) &&
         context->upstream.tended_ns + UPSTREAM_TEND_NS < deadline_ns)
         deadline_ns = context->upstream.tended_ns + UPSTREAM_TEND_NS;
+    if (worker->next_probe_ns < deadline_ns)
+        deadline_ns = worker->next_probe_ns;
     return deadline_ns;
 }
 
@@ -198,22 +256,36 @@ bool rd_worker_turn(struct rd_worker *worker)
     reply_batch(context, worker->batch, replies);
     query_batch(context, worker->batch + replies, n - replies);
     take_events(context);
-    reply_timeouts(context);
-    upstream_tend(&context->upstream, context->now_ns);
+    take_timers(context);
+    tend(worker);
     context_flush(context);
     rd_stat_inc(&worker->stats.turns);
     return worker->stop_ns == 0 ||
            (rd_slab_used(&context->inflight.waiters) > 0 && context->now_ns < worker->stop_ns);
 }
 
+/* Ends what is under way. A question's end may arm other timers, but no question's. */
+static void abandon(struct context *context)
+{
+    /* No question's timer is due later than its deadline. */
+    uint64_t end_ns = context->now_ns + 2 * ATTEMPT_PATIENCE_NS;
+    struct rd_timer *timer;
+
+    while ((timer = rd_timer_expire(&context->timers, end_ns)))
+        if (timer->kind == TIMER_QUESTION)
+            reply_abandon(context, timer);
+}
+
 void rd_worker_finish(struct rd_worker *worker)
 {
     struct context *context = &worker->context;
 
-    reply_abandon(context);
+    abandon(context);
     context_flush(context);
     /* What was sent last leaves with this turn. */
     context->io->ops->turn(context->io, 0);
+    connections_close(context);
+    links_close(context);
     upstream_close(&context->upstream);
     context->io->ops->stop(context->io);
 }
@@ -253,4 +325,10 @@ const struct rd_stats *rd_worker_stats(struct rd_worker *worker)
 
     rd_stat_set(&worker->stats.dropped_listener, io->ops->dropped(io));
     return &worker->stats;
+}
+
+const struct rd_upstream_stats *rd_worker_upstream_stats(const struct rd_worker *worker,
+                                                         unsigned number)
+{
+    return &worker->context.upstream.servers[number].stats;
 }

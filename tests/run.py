@@ -36,7 +36,7 @@ class Suite:
     meson_suite: str = ''   # of programs registered with meson's test()
     root: str = ''          # why it can run as root only
     timeout_s: int = 300    # per unittest module
-    jobs: int = 1           # programs at a time: more only where they start no servers
+    jobs: int = 1           # programs at a time: more where they mostly wait
 
 
 # In the order of running: cheap ones first.
@@ -45,9 +45,9 @@ SUITES = {
     'unit': Suite(('build', 'build-asan', 'build-tsan'), meson_suite='unit', jobs=2),
     'fuzz': Suite(('build', 'build-asan'), meson_suite='fuzz', jobs=2),
     'control': Suite(('build', 'build-asan'), ('control',)),
-    'integration': Suite(('build', 'build-asan'), ('integration',)),
-    'hostile': Suite(('build', 'build-asan'), ('hostile',)),
-    'clients': Suite(('build', 'build-asan'), ('clients',)),
+    'integration': Suite(('build', 'build-asan'), ('integration',), jobs=2),
+    'hostile': Suite(('build', 'build-asan'), ('hostile',), jobs=2),
+    'clients': Suite(('build', 'build-asan'), ('clients',), jobs=2),
     'namespace': Suite(('build',), ('namespace',), root='network namespaces need root'),
     'stress': Suite(('build-tsan', 'build-asan'), ('stress',), 'stress', timeout_s=600),
 }

@@ -110,6 +110,7 @@ static void advance(struct rd_timer_wheel *wheel, uint64_t tick)
     struct rd_timer *slot = slot_of(wheel, tick);
     uint64_t ticks = tick - wheel->tick;
 
+    wheel->bound = tick + 1;
     collect_near(wheel, &list);
     for (uint64_t i = next_used(wheel, 1); i <= ticks && i <= RD_TIMER_SLOTS;
          i = next_used(wheel, i + 1))
@@ -127,6 +128,7 @@ static void advance(struct rd_timer_wheel *wheel, uint64_t tick)
 void rd_timer_wheel_init(struct rd_timer_wheel *wheel, uint64_t now_ns)
 {
     *wheel = (struct rd_timer_wheel){.tick = now_ns / RD_TIMER_TICK_NS};
+    wheel->bound = wheel->tick + 1;
     for (size_t i = 0; i < RD_TIMER_SLOTS; i++)
         wheel->slots[i].next = wheel->slots[i].prev = &wheel->slots[i];
 }
@@ -151,9 +153,17 @@ void rd_timer_arm(struct rd_timer_wheel *wheel, struct rd_timer *timer, uint64_t
         slot = slot_of(wheel, wheel->tick);
         link_behind(slot, timer);
     } else {
-        slot = slot_of(wheel, due_ns / RD_TIMER_TICK_NS + (due_ns % RD_TIMER_TICK_NS != 0));
+        uint64_t tick = due_ns / RD_TIMER_TICK_NS + (due_ns % RD_TIMER_TICK_NS != 0);
+
+        slot = slot_of(wheel, tick);
         link_behind(slot->prev, timer);
+        /* Of a later round: its slot comes earlier than itself. */
+        if (tick > wheel->tick + RD_TIMER_SLOTS)
+            tick = wheel->tick + 1;
+        if (tick < wheel->bound)
+            wheel->bound = tick;
     }
+    wheel->armed++;
     mark_used(wheel, slot);
 }
 
@@ -162,6 +172,7 @@ void rd_timer_cancel(struct rd_timer_wheel *wheel, struct rd_timer *timer)
     if (!rd_timer_armed(timer))
         return;
     take_out(wheel, timer);
+    wheel->armed--;
     timer->next = timer->prev = NULL;
 }
 
@@ -183,11 +194,23 @@ struct rd_timer *rd_timer_expire(struct rd_timer_wheel *wheel, uint64_t now_ns)
     return NULL;
 }
 
-uint64_t rd_timer_next(const struct rd_timer_wheel *wheel)
+/* The bound may be early when what stood there was cancelled; it is looked for anew only then. */
+static uint64_t next_tick(struct rd_timer_wheel *wheel)
 {
-    const struct rd_timer *slot = &wheel->slots[wheel->tick & (RD_TIMER_SLOTS - 1)];
-    uint64_t earliest = near_end(wheel), ticks;
+    size_t index = wheel->bound & (RD_TIMER_SLOTS - 1);
 
+    if (!(wheel->used[index / 64] >> index % 64 & 1))
+        wheel->bound = wheel->tick + next_used(wheel, wheel->bound - wheel->tick);
+    return wheel->bound;
+}
+
+uint64_t rd_timer_next(struct rd_timer_wheel *wheel)
+{
+    const struct rd_timer *slot = slot_of(wheel, wheel->tick);
+    uint64_t earliest = near_end(wheel), tick;
+
+    if (wheel->armed == 0)
+        return RD_NEVER;
     for (const struct rd_timer *timer = slot->next; timer != slot; timer = timer->next) {
         if (timer->due_ns >= near_end(wheel))
             break;
@@ -196,6 +219,6 @@ uint64_t rd_timer_next(const struct rd_timer_wheel *wheel)
     }
     if (earliest < near_end(wheel))
         return earliest;
-    ticks = next_used(wheel, 1);
-    return ticks <= RD_TIMER_SLOTS ? (wheel->tick + ticks) * RD_TIMER_TICK_NS : RD_NEVER;
+    tick = next_tick(wheel);
+    return tick <= wheel->tick + RD_TIMER_SLOTS ? tick * RD_TIMER_TICK_NS : RD_NEVER;
 }

@@ -18,7 +18,8 @@ int ports_init(struct ports *ports, uint32_t max)
     ports->head = ports->tail = 0;
     ports->at = calloc(max + 1u, sizeof(*ports->at));
     ports->free = calloc(max + 1u, sizeof(*ports->free));
-    if (ports->at == NULL || ports->free == NULL) {
+    ports->closed = calloc(max + 1u, sizeof(*ports->closed));
+    if (ports->at == NULL || ports->free == NULL || ports->closed == NULL) {
         ports_deinit(ports);
         return -ENOMEM;
     }
@@ -33,8 +34,10 @@ void ports_deinit(struct ports *ports)
 {
     free(ports->at);
     free(ports->free);
+    free(ports->closed);
     ports->at = NULL;
     ports->free = NULL;
+    ports->closed = NULL;
 }
 
 int ports_take(struct ports *ports, int fd)
@@ -59,12 +62,25 @@ void ports_release(struct ports *ports, uint32_t port)
     ports->free[ports->n_free++] = port;
 }
 
+void ports_close(struct ports *ports, uint32_t port)
+{
+    ports->at[port].fd = -1;
+    ports->at[port].state = PORT_CLOSING;
+    ports->closed[ports->n_closed++] = port;
+}
+
+void ports_release_closed(struct ports *ports)
+{
+    while (ports->n_closed > 0)
+        ports_release(ports, ports->closed[--ports->n_closed]);
+}
+
 bool ports_report(struct ports *ports, uint32_t port, enum io_event_kind kind, int error)
 {
     if (ports->tail - ports->head == PORTS_EVENTS)
         return false;
     ports->events[ports->tail++ % PORTS_EVENTS] =
-        (struct port_event){{port, (uint8_t)kind, error}, ports->at[port].generation};
+        (struct port_event){{port, (uint8_t)kind, IO_PORT, error}, ports->at[port].generation};
     return true;
 }
 

@@ -31,7 +31,8 @@ struct port_event {
 struct ports {
     struct port *at;
     uint32_t *free;
-    uint32_t max, n_free;
+    uint32_t *closed;
+    uint32_t max, n_free, n_closed;
     uint32_t head, tail; /* of events, free-running */
     struct port_event events[PORTS_EVENTS];
 };
@@ -44,6 +45,9 @@ void ports_deinit(struct ports *ports);
 int ports_take(struct ports *ports, int fd);
 /* Gives a handle back: nothing of it is left in the kernel. */
 void ports_release(struct ports *ports, uint32_t port);
+/* The same at the next ports_release_closed: messages of it may be in the caller's hands. */
+void ports_close(struct ports *ports, uint32_t port);
+void ports_release_closed(struct ports *ports);
 
 /* Queues an event. False: the queue is full. */
 bool ports_report(struct ports *ports, uint32_t port, enum io_event_kind kind, int error);

@@ -12,12 +12,14 @@
 #include <linux/sock_diag.h>
 #include <unistd.h>
 
+#include "io/tcp_socket.h"
+
 /* Answers wait here while the network card is busy; a burst is a few hundred kilobytes. */
 #define SEND_BUFFER_BYTES (4 << 20)
 /* Strangers' datagrams between bind and connect; more than this is an attack on the port. */
 #define STRANGERS_MAX 64
 
-static int set(int fd, int level, int option, int value)
+int socket_set(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof(value)) == 0 ? 0 : -errno;
 }
@@ -25,8 +27,8 @@ static int set(int fd, int level, int option, int value)
 /* Beyond the system's limit where we may, up to it where we may not. */
 static void set_buffer(int fd, int forced, int option, int bytes)
 {
-    if (set(fd, SOL_SOCKET, forced, bytes) < 0)
-        set(fd, SOL_SOCKET, option, bytes);
+    if (socket_set(fd, SOL_SOCKET, forced, bytes) < 0)
+        socket_set(fd, SOL_SOCKET, option, bytes);
 }
 
 /* A socket of the address's family that never serves the other one, and that believes no path-MTU
@@ -39,37 +41,37 @@ static int udp_socket(int family)
     if (fd < 0)
         return -errno;
     if (family == AF_INET6) {
-        error = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+        error = socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
         if (error == 0)
-            set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+            socket_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
     } else {
-        error = set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+        error = socket_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
     }
     if (error < 0)
         close(fd);
     return error < 0 ? error : fd;
 }
 
-static bool is_wildcard(const union rd_address *address)
+bool socket_is_wildcard(const union rd_address *address)
 {
     if (address->any.sa_family == AF_INET6)
         return IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
     return address->v4.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
-static int set_freebind(int fd, int family)
+int socket_set_freebind(int fd, int family)
 {
-    return family == AF_INET6 ? set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)
-                              : set(fd, IPPROTO_IP, IP_FREEBIND, 1);
+    return family == AF_INET6 ? socket_set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)
+                              : socket_set(fd, IPPROTO_IP, IP_FREEBIND, 1);
 }
 
 static int set_pktinfo(int fd, int family)
 {
-    return family == AF_INET6 ? set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
-                              : set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    return family == AF_INET6 ? socket_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+                              : socket_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
-static int bind_to(int fd, const union rd_address *address)
+int socket_bind(int fd, const union rd_address *address)
 {
     return bind(fd, &address->any, rd_address_len(address)) == 0 ? 0 : -errno;
 }
@@ -84,11 +86,11 @@ static int probe_listener(const union rd_address *address, bool freebind, const 
     *ret_step = "open a socket";
     if (error == 0 && freebind) {
         *ret_step = "set IP_FREEBIND";
-        error = set_freebind(fd, address->any.sa_family);
+        error = socket_set_freebind(fd, address->any.sa_family);
     }
     if (error == 0) {
         *ret_step = "bind";
-        error = bind_to(fd, address);
+        error = socket_bind(fd, address);
     }
     if (fd >= 0)
         close(fd);
@@ -107,10 +109,10 @@ static int open_listener(const struct io_plan *plan, struct listener *listener,
     if (listener->fd < 0)
         return listener->fd;
     *ret_step = "set SO_REUSEPORT";
-    error = set(listener->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    error = socket_set(listener->fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0 && plan->freebind) {
         *ret_step = "set IP_FREEBIND";
-        error = set_freebind(listener->fd, family);
+        error = socket_set_freebind(listener->fd, family);
     }
     if (error == 0 && listener->wildcard) {
         *ret_step = "set IP_PKTINFO";
@@ -121,10 +123,36 @@ static int open_listener(const struct io_plan *plan, struct listener *listener,
     set_buffer(listener->fd, SO_RCVBUFFORCE, SO_RCVBUF, (int)plan->receive_buffer_bytes);
     set_buffer(listener->fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER_BYTES);
     *ret_step = "bind";
-    return bind_to(listener->fd, address);
+    return socket_bind(listener->fd, address);
 }
 
-int listeners_open(const struct io_plan *plan, struct listener *ret_listeners,
+/* The number that a listener has got is the one that its TCP part wants, too. */
+static int open_both(const struct io_plan *plan, int tcp_flags, struct listener *listener,
+                     const char **ret_step)
+{
+    socklen_t len = sizeof(listener->address);
+    int error = open_listener(plan, listener, ret_step);
+
+    if (error < 0 || plan->max_streams == 0)
+        return error;
+    if (rd_address_port(&listener->address) == 0 &&
+        getsockname(listener->fd, &listener->address.any, &len) < 0)
+        return -errno;
+    listener->tcp = tcp_listen(&listener->address, plan->freebind, tcp_flags, ret_step);
+    return listener->tcp < 0 ? listener->tcp : 0;
+}
+
+static int probe_both(const struct io_plan *plan, const union rd_address *address,
+                      const char **ret_step)
+{
+    int error = probe_listener(address, plan->freebind, ret_step);
+
+    if (error < 0 || plan->max_streams == 0)
+        return error;
+    return tcp_probe(address, plan->freebind, ret_step);
+}
+
+int listeners_open(const struct io_plan *plan, int tcp_flags, struct listener *ret_listeners,
                    struct rd_failure *ret_failure)
 {
     const char *step;
@@ -132,7 +160,7 @@ int listeners_open(const struct io_plan *plan, struct listener *ret_listeners,
     int error;
 
     for (i = 0; plan->worker == 0 && i < plan->n_listeners; i++) {
-        error = probe_listener(&plan->listeners[i], plan->freebind, &step);
+        error = probe_both(plan, &plan->listeners[i], &step);
         if (error < 0) {
             *ret_failure = (struct rd_failure){step, (int)i};
             return error;
@@ -140,9 +168,10 @@ int listeners_open(const struct io_plan *plan, struct listener *ret_listeners,
     }
     for (i = 0; i < plan->n_listeners; i++) {
         ret_listeners[i].address = plan->listeners[i];
-        ret_listeners[i].wildcard = is_wildcard(&plan->listeners[i]);
+        ret_listeners[i].tcp = -1;
+        ret_listeners[i].wildcard = socket_is_wildcard(&plan->listeners[i]);
         atomic_init(&ret_listeners[i].dropped, 0);
-        error = open_listener(plan, &ret_listeners[i], &step);
+        error = open_both(plan, tcp_flags, &ret_listeners[i], &step);
         if (error < 0) {
             listeners_close(ret_listeners, i + 1);
             *ret_failure = (struct rd_failure){step, (int)i};
@@ -157,7 +186,9 @@ void listeners_close(struct listener *listeners, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         if (listeners[i].fd >= 0)
             close(listeners[i].fd);
-        listeners[i].fd = -1;
+        if (listeners[i].tcp >= 0)
+            close(listeners[i].tcp);
+        listeners[i].fd = listeners[i].tcp = -1;
     }
 }
 
@@ -201,17 +232,14 @@ static int expel_strangers(int fd)
     return -EADDRINUSE;
 }
 
-int port_socket(const union rd_address *to, uint16_t local_port)
+int port_socket(const union rd_address *to, const union rd_address *from)
 {
-    /* The port has the same place in both families. */
-    union rd_address from = {
-        .v4 = {.sin_family = to->any.sa_family, .sin_port = htons(local_port)}};
     int fd = udp_socket(to->any.sa_family);
     int error;
 
     if (fd < 0)
         return fd;
-    error = bind_to(fd, &from);
+    error = socket_bind(fd, from);
     if (error == 0 && connect(fd, &to->any, rd_address_len(to)) < 0)
         error = -errno;
     if (error == 0)

@@ -12,12 +12,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static int allocate(const struct io_plan *plan, struct socket_io *base)
+#include "io/tcp_socket.h"
+
+static int allocate(const struct io_plan *plan, const struct stream_driver *driver,
+                    struct socket_io *base)
 {
-    int error = buffers_init(&base->buffers, plan->buffers, plan->answer_buffers);
+    int error = buffers_init(&base->buffers, plan);
 
     if (error == 0)
         error = ports_init(&base->ports, plan->max_ports);
+    if (error == 0)
+        error = streams_init(&base->streams, plan, &base->buffers, &base->io, driver);
     if (error < 0)
         return error;
     base->listeners = calloc(plan->n_listeners + 1u, sizeof(*base->listeners));
@@ -27,7 +32,8 @@ static int allocate(const struct io_plan *plan, struct socket_io *base)
     return base->doorbell < 0 ? -errno : 0;
 }
 
-int socket_io_open(const struct io_plan *plan, const struct io_ops *ops, struct socket_io *base,
+int socket_io_open(const struct io_plan *plan, const struct io_ops *ops,
+                   const struct stream_driver *driver, struct socket_io *base,
                    struct rd_failure *ret_failure)
 {
     struct rd_failure failure = {"allocate memory", -1};
@@ -36,9 +42,9 @@ int socket_io_open(const struct io_plan *plan, const struct io_ops *ops, struct 
     base->io.ops = ops;
     base->stats = plan->stats;
     base->doorbell = -1;
-    error = allocate(plan, base);
+    error = allocate(plan, driver, base);
     if (error == 0)
-        error = listeners_open(plan, base->listeners, &failure);
+        error = listeners_open(plan, driver->socket_flags, base->listeners, &failure);
     if (error < 0) {
         socket_io_close(base);
         *ret_failure = failure;
@@ -55,27 +61,82 @@ void socket_io_close(struct socket_io *base)
         close(base->doorbell);
     buffers_deinit(&base->buffers);
     ports_deinit(&base->ports);
+    streams_deinit(&base->streams);
     free(base->listeners);
 }
 
-bool socket_io_alloc(struct io *io, struct io_message *ret_msg)
+bool socket_io_alloc_large(struct io *io, struct io_message *ret_msg)
 {
-    struct socket_io *base = (struct socket_io *)io;
+    struct buffers *buffers = &((struct socket_io *)io)->buffers;
     uint32_t number;
 
-    if (!buffers_take(&base->buffers, &number))
+    if (!buffers_take_large(buffers, &number))
         return false;
-    ret_msg->data = buffers_at(&base->buffers, number);
+    ret_msg->data = buffers_large_at(buffers, number);
     ret_msg->len = 0;
-    ret_msg->cap = RD_BUFFER_BYTES;
+    /* What has two bytes of length in front cannot be longer. */
+    ret_msg->cap = UINT16_MAX;
     ret_msg->buffer = number;
     ret_msg->cut = false;
     return true;
 }
 
+bool socket_io_alloc_hard(struct io *io, uint32_t bytes, struct io_message *ret_msg)
+{
+    if (bytes <= RD_BUFFER_BYTES)
+        return false;
+    streams_relieve(&((struct socket_io *)io)->streams, STREAM_NONE);
+    return socket_io_alloc_large(io, ret_msg);
+}
+
+/* Apart, so that the way without streams needs no frame. */
+static __attribute__((noinline)) unsigned all_events(struct socket_io *base,
+                                                     struct io_event *ret_events, unsigned max)
+{
+    unsigned n = ports_read(&base->ports, ret_events, max);
+
+    return n + streams_events(&base->streams, ret_events + n, max - n);
+}
+
 unsigned socket_io_events(struct io *io, struct io_event *ret_events, unsigned max)
 {
-    return ports_read(&((struct socket_io *)io)->ports, ret_events, max);
+    struct socket_io *base = (struct socket_io *)io;
+
+    if (streams_any(&base->streams, STREAM_EVENTFUL))
+        return all_events(base, ret_events, max);
+    return ports_read(&base->ports, ret_events, max);
+}
+
+void socket_io_stream_read(struct io *io, uint32_t stream, bool on)
+{
+    struct streams *streams = &((struct socket_io *)io)->streams;
+    uint32_t place = streams_find(streams, stream);
+
+    if (place != STREAM_NONE)
+        streams_read(streams, place, on);
+}
+
+void socket_io_stream_close(struct io *io, uint32_t stream, bool reset)
+{
+    struct streams *streams = &((struct socket_io *)io)->streams;
+    uint32_t place = streams_find(streams, stream);
+
+    if (place == STREAM_NONE)
+        return;
+    /* Of one that is lost the descriptor may be another's by now. */
+    if (reset && streams->at[place].state != STREAM_LOST)
+        tcp_reset(streams->at[place].fd);
+    streams_close(streams, place);
+}
+
+const union rd_address *socket_io_stream_peer(struct io *io, uint32_t stream)
+{
+    return &((struct socket_io *)io)->streams.at[io_stream_place(stream)].peer;
+}
+
+uint32_t socket_io_stream_unsent(struct io *io, uint32_t stream)
+{
+    return ((struct socket_io *)io)->streams.at[io_stream_place(stream)].unsent;
 }
 
 void socket_io_wake(struct io *io)

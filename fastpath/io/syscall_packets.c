@@ -82,6 +82,7 @@ static unsigned read_listener(struct syscall_io *sys, uint32_t way, struct io_me
         msgs[i].port = 0;
         msgs[i].origin = IO_CLIENT;
         msgs[i].path.way = way;
+        msgs[i].path.via = IO_UDP;
         memset(&msgs[i].path, 0, offsetof(struct io_path, way));
         memcpy(&msgs[i].path.peer, header->msg_name, header->msg_namelen);
         if (listener->wildcard)
@@ -114,15 +115,20 @@ static unsigned read_port(struct syscall_io *sys, uint32_t port, struct io_messa
 unsigned syscall_recv(struct io *io, struct io_message *msgs, unsigned max)
 {
     struct syscall_io *sys = (struct syscall_io *)io;
+    struct streams *streams = &sys->base.streams;
     unsigned n = 0;
 
+    /* Neither may keep the other out. */
+    if (streams_have_work(streams))
+        n = streams_recv(streams, msgs, (max + 1) / 2);
     while (n < max && sys->next_ready < sys->n_ready) {
         uint64_t data = sys->ready[sys->next_ready].data.u64;
         uint32_t number = (uint32_t)data;
         unsigned room = max - n < SYSCALL_BATCH ? max - n : SYSCALL_BATCH;
 
-        if (data >> 56 == SYSCALL_DOORBELL) {
+        if (data >> 56 == SYSCALL_CALM) {
             sys->next_ready++;
+            syscall_stream_ready(sys, 0);
             continue;
         }
         if (sys->n_home == 0) {
@@ -137,6 +143,8 @@ unsigned syscall_recv(struct io *io, struct io_message *msgs, unsigned max)
         else if (ports_is_live(&sys->base.ports, number, (uint32_t)(data >> 32) & 0xffffff))
             n += read_port(sys, number, &msgs[n], room < PORT_BATCH ? room : PORT_BATCH);
     }
+    if (streams_have_work(streams))
+        n += streams_recv(streams, msgs + n, max - n);
     return n;
 }
 
@@ -192,7 +200,8 @@ static bool is_same_socket(const struct io_message *a, const struct io_message *
 {
     if (a->origin != b->origin)
         return false;
-    return a->origin == IO_PORT ? a->port == b->port : a->path.way == b->path.way;
+    return a->origin == IO_PORT ? a->port == b->port
+                                : a->path.way == b->path.way && a->path.via == b->path.via;
 }
 
 void syscall_send(struct io *io, const struct io_message *msgs, unsigned n)
@@ -202,9 +211,15 @@ void syscall_send(struct io *io, const struct io_message *msgs, unsigned n)
 
     for (; from < n; from = to) {
         const struct io_message *first = &msgs[from];
-        int fd = first->origin == IO_PORT ? sys->base.ports.at[first->port].fd
-                                          : sys->base.listeners[first->path.way].fd;
+        int fd;
 
+        if (streams_is_for(first)) {
+            streams_send(&sys->base.streams, first);
+            to = from + 1;
+            continue;
+        }
+        fd = first->origin == IO_PORT ? sys->base.ports.at[first->port].fd
+                                      : sys->base.listeners[first->path.way].fd;
         for (to = from + 1;
              to < n && to - from < SYSCALL_BATCH && is_same_socket(first, &msgs[to]);)
             to++;

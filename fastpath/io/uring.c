@@ -6,8 +6,8 @@
  * The ring is made by the worker's own thread, as SINGLE_ISSUER asks; the memory and the sockets
  * are made by main, while it may.
  * Thread: see io.h.
- * Not here: completions (uring_receive.c), sends (uring_send.c), ports (uring_port.c), making and
- * unmaking the ring (uring_ring.c).
+ * Not here: completions (uring_receive.c), sends (uring_send.c), ports (uring_port.c),
+ * streams (uring_stream.c), making and unmaking the ring (uring_ring.c).
  */
 #include "io/uring.h"
 
@@ -30,7 +30,10 @@ void uring_give(struct uring *uring, const uint32_t *numbers, uint32_t n)
 
     for (uint32_t i = 0; i < n; i++) {
         if (!buffers_is_received(&uring->base.buffers, numbers[i])) {
-            buffers_give(&uring->base.buffers, numbers[i]);
+            if (buffers_is_rare(&uring->base.buffers, numbers[i]))
+                uring_stream_give(uring, numbers[i]);
+            else
+                buffers_give(&uring->base.buffers, numbers[i]);
             continue;
         }
         io_uring_buf_ring_add(uring->home, buffers_at(&uring->base.buffers, numbers[i]),
@@ -47,6 +50,7 @@ void uring_settle(struct uring *uring)
         return;
     uring_give(uring, uring->taken, uring->n_taken);
     uring->n_taken = 0;
+    uring->n_writes = 0;
 }
 
 void uring_submit(struct uring *uring)
@@ -111,8 +115,12 @@ static uint64_t turn(struct io *io, uint64_t deadline_ns)
         if (uring->n_queued > 0 && uring->n_home > 0 && uring->retry_ns < deadline_ns)
             deadline_ns = uring->retry_ns;
     }
+    if (streams_have_work(&uring->base.streams))
+        deadline_ns = uring_stream_tend(uring, deadline_ns);
     if (!uring->doorbell_armed)
         uring_arm_doorbell(uring);
+    if (socket_io_has_events(&uring->base))
+        deadline_ns = 0;
     if (deadline_ns <= uring->now_ns || io_uring_cq_ready(&uring->ring) > 0)
         io_uring_submit_and_get_events(&uring->ring);
     else
@@ -125,16 +133,17 @@ static uint64_t turn(struct io *io, uint64_t deadline_ns)
     return uring->now_ns;
 }
 
-static bool alloc(struct io *io, struct io_message *ret_msg)
+static bool alloc(struct io *io, uint32_t bytes, struct io_message *ret_msg)
 {
     struct uring *uring = (struct uring *)io;
 
-    if (socket_io_alloc(io, ret_msg))
+    if (socket_io_alloc(io, bytes, ret_msg))
         return true;
-    if (uring->n_taken == 0)
-        return false;
-    uring_submit(uring);
-    return socket_io_alloc(io, ret_msg);
+    if (streams_have_work(&uring->base.streams))
+        uring_stream_flush(uring);
+    else if (uring->n_taken > 0)
+        uring_submit(uring);
+    return socket_io_alloc(io, bytes, ret_msg) || socket_io_alloc_hard(io, bytes, ret_msg);
 }
 
 static void drop(struct io *io, const struct io_message *msgs, unsigned n)
@@ -149,6 +158,7 @@ static void unlisten(struct io *io)
     struct io_uring_sqe *sqe;
 
     uring->listening = false;
+    uring_stream_unlisten(uring);
     for (uint32_t i = 0; i < uring->base.n_listeners; i++) {
         if (!uring->sources[i].armed || (sqe = uring_sqe(uring)) == NULL)
             continue;
@@ -192,7 +202,7 @@ static int open_all(const struct io_plan *plan, struct io **ret_io, struct rd_fa
     *ret_failure = (struct rd_failure){"allocate memory", -1};
     if (uring == NULL)
         return -ENOMEM;
-    error = socket_io_open(plan, &io_uring_ops, &uring->base, ret_failure);
+    error = socket_io_open(plan, &io_uring_ops, &uring_stream_driver, &uring->base, ret_failure);
     if (error < 0) {
         free(uring);
         return error;
@@ -225,6 +235,11 @@ const struct io_ops io_uring_ops = {
     .unlisten = unlisten,
     .port_open = uring_port_open,
     .port_close = uring_port_close,
+    .stream_open = uring_stream_open,
+    .stream_read = socket_io_stream_read,
+    .stream_close = socket_io_stream_close,
+    .stream_peer = socket_io_stream_peer,
+    .stream_unsent = socket_io_stream_unsent,
     .wake = socket_io_wake,
     .dropped = socket_io_dropped,
 };

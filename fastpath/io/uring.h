@@ -17,7 +17,9 @@
 #include "io/socket_io.h"
 
 #define URING_SUBMISSIONS  256 /* a batch with room to spare; its lines stay in the first cache */
-#define URING_BUFFER_GROUP 0
+#define URING_BUFFER_GROUP 0   /* for datagrams */
+#define URING_STREAM_GROUP 1
+#define URING_WRITES       32 /* streams written in one submission */
 
 enum uring_done {
     URING_QUERY = 1, /* a client's datagram, or the end of that receive */
@@ -27,6 +29,21 @@ enum uring_done {
     URING_ASKED,    /* a packet to an upstream was not sent */
     URING_CLOSED,   /* a port's descriptor is closed */
     URING_CANCELLED,
+    URING_ACCEPTED,        /* a connection has come, or the end of accepting */
+    URING_STREAM_RECEIVED, /* of streams, the number is the place */
+    URING_STREAM_WRITTEN,  /* what the kernel has taken */
+    URING_STREAM_WRITABLE, /* it takes more */
+    URING_STREAM_CONNECTED,
+    URING_STREAM_CLOSED, /* its descriptor is closed */
+};
+
+/* What the kernel does for a stream, a bit for each; see struct stream. */
+enum uring_busy {
+    URING_BUSY_RECEIVE = 1 << 0,
+    URING_BUSY_WRITE = 1 << 1,
+    URING_BUSY_POLL = 1 << 2,
+    URING_BUSY_CONNECT = 1 << 3,
+    URING_BUSY_CLOSE = 1 << 4, /* asked for, or to be asked for */
 };
 
 static_assert(PORTS_GENERATION_BITS <= 24, "a generation has 24 bits of user_data");
@@ -58,6 +75,12 @@ struct uring_parcel {
     uint8_t control[PKTINFO_BYTES];
 };
 
+/* What a stream's write points to until it is submitted. */
+struct uring_write {
+    struct msghdr msg;
+    struct iovec iovs[2 * STREAM_GATHER];
+};
+
 struct uring {
     struct socket_io base;
     struct io_uring ring;
@@ -70,6 +93,11 @@ struct uring {
     struct uring_parcel *parcels; /* the same, for sends with a control message */
     uint32_t *taken;              /* their buffers */
     uint32_t n_taken, max_taken;
+
+    struct io_uring_buf_ring *stream_home; /* as HOME, for streams */
+    struct uring_write *writes;
+    uint32_t n_writes;
+    uint64_t accepting; /* listeners with an accept under way, a bit for each */
 
     struct uring_listener *shapes;
     struct uring_source *sources;
@@ -118,8 +146,23 @@ void uring_arm_queued(struct uring *uring);
 /* uring_send.c */
 void uring_send(struct io *io, const struct io_message *msgs, unsigned n);
 
+/* uring_stream.c */
+extern const struct stream_driver uring_stream_driver;
+/* Takes a buffer back that only streams use. */
+void uring_stream_give(struct uring *uring, uint32_t number);
+/* Does what waits: writes, reads, closes, accepts. When the next turn must come, at most
+ * DEADLINE_NS; 0: at once. */
+uint64_t uring_stream_tend(struct uring *uring, uint64_t deadline_ns);
+/* Has all that is queued written now; the buffers of what the kernel takes go home. */
+void uring_stream_flush(struct uring *uring);
+void uring_stream_done(struct uring *uring, const struct io_uring_cqe *cqe);
+int uring_stream_open(struct io *io, const union rd_address *to, const union rd_address *from);
+void uring_stream_accept(struct uring *uring, uint32_t listener);
+/* Ends accepting; connections that nobody has taken are reset. */
+void uring_stream_unlisten(struct uring *uring);
+
 /* uring_port.c */
-int uring_port_open(struct io *io, const union rd_address *to, uint16_t local_port);
+int uring_port_open(struct io *io, const union rd_address *to, const union rd_address *from);
 void uring_port_close(struct io *io, uint32_t port);
 /* Hands cancel and close to the kernel. False: no submission entry. */
 bool uring_port_retire(struct uring *uring, uint32_t port);

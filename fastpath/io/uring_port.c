@@ -12,7 +12,7 @@
 
 #include "io/uring.h"
 
-int uring_port_open(struct io *io, const union rd_address *to, uint16_t local_port)
+int uring_port_open(struct io *io, const union rd_address *to, const union rd_address *from)
 {
     struct uring *uring = (struct uring *)io;
     struct uring_source *state;
@@ -20,7 +20,7 @@ int uring_port_open(struct io *io, const union rd_address *to, uint16_t local_po
 
     if (uring->base.ports.n_free == 0)
         return -EMFILE;
-    fd = port_socket(to, local_port);
+    fd = port_socket(to, from);
     if (fd < 0)
         return fd;
     port = ports_take(&uring->base.ports, fd);

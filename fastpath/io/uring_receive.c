@@ -155,6 +155,7 @@ static bool take_query(struct uring *uring, uint32_t listener, int result, uint3
     msg->origin = IO_CLIENT;
     msg->cut = (out->flags & MSG_TRUNC) != 0;
     msg->path.way = listener;
+    msg->path.via = IO_UDP;
     memset(&msg->path.peer, 0, sizeof(msg->path.peer));
     memcpy(&msg->path.peer, base + sizeof(*out), shape->name_bytes);
     if (shape->shape.msg_controllen > 0)
@@ -247,17 +248,21 @@ static void take_other(struct uring *uring, const struct io_uring_cqe *cqe)
         /* Nothing to cancel: the receive had ended by itself, its completion says so. */
         break;
     default:
-        rd_stat_inc(&uring->base.stats->io_errors);
+        uring_stream_done(uring, cqe);
     }
 }
 
 unsigned uring_recv(struct io *io, struct io_message *msgs, unsigned max)
 {
     struct uring *uring = (struct uring *)io;
+    struct streams *streams = &uring->base.streams;
     const struct io_uring_cqe *cqe;
     unsigned n = 0, seen = 0;
     unsigned head;
 
+    /* Neither may keep the other out. */
+    if (streams_have_work(streams))
+        n = streams_recv(streams, msgs, (max + 1) / 2);
     io_uring_for_each_cqe(&uring->ring, head, cqe)
     {
         if (n == max)
@@ -272,5 +277,7 @@ unsigned uring_recv(struct io *io, struct io_message *msgs, unsigned max)
     }
     io_uring_cq_advance(&uring->ring, seen);
     uring->arrived += seen;
+    if (streams_have_work(streams))
+        n += streams_recv(streams, msgs + n, max - n);
     return n;
 }

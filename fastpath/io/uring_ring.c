@@ -54,11 +54,12 @@ static int make_ring(struct uring *uring, unsigned submissions, unsigned complet
     return error;
 }
 
-static int register_buffers(struct uring *uring)
+/* A ring of N buffers, none of them in it yet, that the kernel takes from under GROUP. */
+static int register_group(struct uring *uring, int group, uint32_t n,
+                          struct io_uring_buf_ring **ret_ring)
 {
-    size_t bytes = uring->base.buffers.received * sizeof(struct io_uring_buf);
-    struct io_uring_buf_reg request = {.ring_entries = uring->base.buffers.received,
-                                       .bgid = URING_BUFFER_GROUP};
+    size_t bytes = n * sizeof(struct io_uring_buf);
+    struct io_uring_buf_reg request = {.ring_entries = n, .bgid = (uint16_t)group};
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int error;
 
@@ -70,13 +71,47 @@ static int register_buffers(struct uring *uring)
         munmap(memory, bytes);
         return error;
     }
-    uring->home = memory;
-    uring->mask = io_uring_buf_ring_mask(uring->base.buffers.received);
-    uring->n_home = 0;
-    uring->base.buffers.out = uring->base.buffers.received;
-    io_uring_buf_ring_init(uring->home);
-    for (uint32_t i = 0; i < uring->base.buffers.received; i++)
+    *ret_ring = memory;
+    io_uring_buf_ring_init(*ret_ring);
+    return 0;
+}
+
+static void unregister_group(struct uring *uring, int group, uint32_t n,
+                             struct io_uring_buf_ring **ring)
+{
+    if (*ring == NULL)
+        return;
+    io_uring_unregister_buf_ring(&uring->ring, group);
+    munmap(*ring, n * sizeof(struct io_uring_buf));
+    *ring = NULL;
+}
+
+static void unregister_buffers(struct uring *uring)
+{
+    const struct buffers *buffers = &uring->base.buffers;
+
+    unregister_group(uring, URING_BUFFER_GROUP, buffers->received, &uring->home);
+    unregister_group(uring, URING_STREAM_GROUP, buffers->streams, &uring->stream_home);
+}
+
+static int register_buffers(struct uring *uring)
+{
+    struct buffers *buffers = &uring->base.buffers;
+    int error = register_group(uring, URING_BUFFER_GROUP, buffers->received, &uring->home);
+
+    if (error == 0 && buffers->streams > 0)
+        error = register_group(uring, URING_STREAM_GROUP, buffers->streams, &uring->stream_home);
+    if (error < 0) {
+        unregister_buffers(uring);
+        return error;
+    }
+    uring->mask = io_uring_buf_ring_mask(buffers->received);
+    uring->n_home = buffers->n_idle_streams = 0;
+    buffers->out = buffers->received + buffers->streams;
+    for (uint32_t i = 0; i < buffers->received; i++)
         uring_give(uring, &i, 1);
+    for (uint32_t i = 0; i < buffers->streams; i++)
+        uring_stream_give(uring, buffers->first_stream + i);
     return 0;
 }
 
@@ -85,10 +120,12 @@ static void free_sends(struct uring *uring)
     free(uring->peers);
     free(uring->parcels);
     free(uring->taken);
+    free(uring->writes);
+    uring->writes = NULL;
     uring->peers = NULL;
     uring->parcels = NULL;
     uring->taken = NULL;
-    uring->n_taken = uring->max_taken = 0;
+    uring->n_taken = uring->max_taken = uring->n_writes = 0;
 }
 
 static int make_sends(struct uring *uring, uint32_t max)
@@ -96,11 +133,24 @@ static int make_sends(struct uring *uring, uint32_t max)
     uring->peers = calloc(max, sizeof(*uring->peers));
     uring->parcels = calloc(max, sizeof(*uring->parcels));
     uring->taken = calloc(max, sizeof(*uring->taken));
+    uring->writes = calloc(URING_WRITES, sizeof(*uring->writes));
     uring->max_taken = max;
-    if (uring->peers != NULL && uring->parcels != NULL && uring->taken != NULL)
+    if (uring->peers != NULL && uring->parcels != NULL && uring->taken != NULL &&
+        uring->writes != NULL)
         return 0;
     free_sends(uring);
     return -ENOMEM;
+}
+
+static void arm_all(struct uring *uring)
+{
+    for (uint32_t i = 0; i < uring->base.n_listeners; i++) {
+        if (!uring_arm(uring, i))
+            uring_arm_later(uring, i);
+        if (uring->base.listeners[i].tcp >= 0)
+            uring_stream_accept(uring, i);
+    }
+    uring_arm_doorbell(uring);
 }
 
 int uring_start_sized(struct io *io, unsigned submissions, unsigned completions,
@@ -125,10 +175,7 @@ int uring_start_sized(struct io *io, unsigned submissions, unsigned completions,
     }
     uring->started = uring->listening = true;
     uring->window_ns = uring->now_ns = rd_clock_now();
-    for (uint32_t i = 0; i < uring->base.n_listeners; i++)
-        if (!uring_arm(uring, i))
-            uring_arm_later(uring, i);
-    uring_arm_doorbell(uring);
+    arm_all(uring);
     return 0;
 }
 
@@ -144,7 +191,7 @@ int uring_start(struct io *io, struct rd_failure *ret_failure)
 
 static bool is_quiet(const struct uring *uring)
 {
-    if (uring->doorbell_armed)
+    if (uring->doorbell_armed || uring->accepting != 0 || uring->base.streams.used > 0)
         return false;
     for (uint32_t i = 0; i < uring->base.n_listeners + uring->base.ports.max; i++)
         if (uring->sources[i].armed)
@@ -161,9 +208,12 @@ static void quiesce(struct uring *uring)
     struct io_uring_sqe *sqe;
 
     uring->listening = false;
+    uring_stream_unlisten(uring);
+    streams_close_all(&uring->base.streams);
     for (uint32_t i = 0; i < uring->base.ports.max; i++)
         uring_port_close(&uring->base.io, i);
     for (int round = 0; round < STOP_ROUNDS && !is_quiet(uring); round++) {
+        uring_stream_tend(uring, 0);
         sqe = uring_sqe(uring);
         if (sqe != NULL) {
             io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
@@ -186,8 +236,7 @@ void uring_stop(struct io *io)
     quiesce(uring);
     uring->started = false;
     io_uring_unregister_files(&uring->ring);
-    io_uring_unregister_buf_ring(&uring->ring, URING_BUFFER_GROUP);
+    unregister_buffers(uring);
     io_uring_queue_exit(&uring->ring);
-    munmap(uring->home, uring->base.buffers.received * sizeof(struct io_uring_buf));
     free_sends(uring);
 }

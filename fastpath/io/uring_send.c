@@ -72,6 +72,10 @@ static void send_one(struct uring *uring, const struct io_message *msg)
     struct io_uring_sqe *sqe;
     uint32_t place;
 
+    if (streams_is_for(msg)) {
+        streams_send(&uring->base.streams, msg);
+        return;
+    }
     if (msg->origin == IO_PORT && uring->base.ports.at[msg->port].state != PORT_OPEN) {
         lose(uring, msg, EBADF);
         return;

@@ -36,6 +36,15 @@ static void add_ede(struct rd_edns *edns, const uint8_t *data, const uint8_t *op
     };
 }
 
+/* An empty one is as good as none. */
+static void add_cookie(struct rd_edns *edns, const uint8_t *data, const uint8_t *option, size_t len)
+{
+    if (edns->cookie_len > 0)
+        return;
+    edns->cookie_len = (uint8_t)(len < 255 ? len : 255);
+    edns->cookie_offset = (uint16_t)(option - data);
+}
+
 bool rd_edns_options(const uint8_t *data, size_t offset, size_t len, struct rd_edns *ret_edns)
 {
     struct rd_cursor cursor = rd_cursor_at(data, offset + len, offset);
@@ -50,10 +59,17 @@ bool rd_edns_options(const uint8_t *data, size_t offset, size_t len, struct rd_e
             return false;
         if (code == RD_OPTION_NSID)
             found.nsid = true;
+        else if (code == RD_OPTION_KEEPALIVE)
+            found.keepalive = true;
+        else if (code == RD_OPTION_COOKIE)
+            add_cookie(&found, data, option, option_len);
         else if (code == RD_OPTION_EDE)
             add_ede(&found, data, option, option_len);
     }
     ret_edns->nsid = found.nsid;
+    ret_edns->keepalive = found.keepalive;
+    ret_edns->cookie_len = found.cookie_len;
+    ret_edns->cookie_offset = found.cookie_offset;
     ret_edns->n_ede = found.n_ede;
     memcpy(ret_edns->ede, found.ede, sizeof(found.ede));
     return true;

@@ -26,6 +26,9 @@ struct rd_edns {
     bool present;
     bool dnssec_ok; /* DO */
     bool nsid;      /* an NSID option is there */
+    bool keepalive; /* an edns-tcp-keepalive option is there (RFC 7828) */
+    uint8_t cookie_len; /* of the first COOKIE option (RFC 7873), cut at 255; 0: there is none */
+    uint16_t cookie_offset;
     uint8_t version;
     uint8_t extended_rcode; /* the upper 8 bits of the RCODE */
     uint8_t n_ede;          /* at most RD_EDE_MAX; further ones are left out */
@@ -37,8 +40,8 @@ struct rd_edns {
 #define RD_EDNS_BYTES 11
 
 /* Reads the options of an OPT record: RDATA is LEN bytes at OFFSET of the message DATA, within it.
- * Fills nsid, n_ede and ede of *RET_EDNS, and nothing else of it. False: an option overruns. One
- * pass over any number of options. */
+ * Fills nsid, keepalive, cookie, n_ede and ede of *RET_EDNS, and nothing else of it. False: an
+ * option overruns. One pass over any number of options. */
 bool rd_edns_options(const uint8_t *data, size_t offset, size_t len, struct rd_edns *ret_edns);
 
 /* Writes an OPT record without options and returns where its RDLENGTH stands, for rd_edns_close;

@@ -55,6 +55,23 @@ enum rd_wire rd_message_question(const uint8_t *data, size_t len, struct rd_mess
     return RD_WIRE_OK;
 }
 
+bool rd_message_skip_questions(const uint8_t *data, size_t len, struct rd_message *message)
+{
+    size_t at = RD_DNS_HEADER_BYTES;
+
+    if (message->qdcount > RD_QUESTIONS_SKIPPED)
+        return false;
+    for (unsigned i = 0; i < message->qdcount; i++) {
+        size_t name = rd_name_unpack(data, len, at, NULL);
+
+        if (name == 0 || at + name + 4 > len)
+            return false;
+        at += name + 4;
+    }
+    message->question_end = (uint16_t)at;
+    return true;
+}
+
 /* An OPT record may be the only one, at the root, in additional (RFC 6891 section 6.1.1). */
 static enum rd_wire take_opt(const uint8_t *data, const struct record *record,
                              enum rd_section section, struct rd_message *message)
@@ -124,6 +141,10 @@ static enum rd_wire take_record(const uint8_t *data, size_t len, size_t offset,
         return take_opt(data, &record, section, message);
     if (section == RD_ADDITIONAL && is_signature(data, &record))
         message->tsig = true;
+    if (section == RD_AUTHORITY) {
+        message->soa |= record.type == RD_TYPE_SOA;
+        message->ns |= record.type == RD_TYPE_NS;
+    }
     if (record.class == RD_CLASS_IN && !layout_holds(data, record.rdata, record.end, record.type))
         return RD_WIRE_RECORD;
     return RD_WIRE_OK;

@@ -25,6 +25,8 @@ enum rd_wire {
     RD_WIRE_EDNS,     /* two OPTs, one that is not at the root or not in additional, a bad option */
 };
 
+#define RD_QUESTIONS_SKIPPED 16
+
 enum rd_section { RD_ANSWER, RD_AUTHORITY, RD_ADDITIONAL };
 
 /* Offsets are from the message's start. */
@@ -38,6 +40,7 @@ struct rd_message {
     uint16_t opt;          /* offset of the OPT record, 0: none */
     uint16_t opt_end;      /* offset behind it */
     bool tsig;             /* a TSIG or SIG(0) record is in additional */
+    bool soa, ns;          /* such a record is in authority */
     struct rd_edns edns;
 };
 
@@ -49,6 +52,10 @@ bool rd_message_header(const uint8_t *data, size_t len, struct rd_message *ret_m
  * RD_WIRE_OK or RD_WIRE_QUESTION. */
 enum rd_wire rd_message_question(const uint8_t *data, size_t len, struct rd_message *message,
                                  struct rd_name *ret_name, struct rd_name_case *ret_case);
+
+/* Passes over whatever questions there are, up to RD_QUESTIONS_SKIPPED: sets question_end. False:
+ * they are more, or not sound. */
+bool rd_message_skip_questions(const uint8_t *data, size_t len, struct rd_message *message);
 
 /* The three sections behind a question that was read, LEN at most 65,535. RD_WIRE_OK, _RECORD or
  * _EDNS; the header's and the question's fields stay valid in any case, and with _EDNS so does

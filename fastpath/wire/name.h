@@ -15,16 +15,6 @@
 
 #include "ringdns/dns.h"
 
-/* Room for any name in presentation form: 4 characters for each byte, dots, NUL. */
-#define RD_NAME_TEXT_BYTES 1024
-
-/* An uncompressed name. LEN counts the root's zero, so 1 is the root itself; bytes behind LEN
- * mean nothing. */
-struct rd_name {
-    uint8_t len;
-    uint8_t bytes[RD_DNS_NAME_BYTES];
-};
-
 /* Which letters of a name are written in upper case: bit (i % 8) of byte i / 8 for byte i of the
  * name. With the lower-case name it gives back a client's spelling. */
 struct rd_name_case {
@@ -50,19 +40,7 @@ bool rd_name_matches(const struct rd_name *name, const uint8_t *at);
 /* The same name, in any spelling of either. */
 bool rd_name_equal(const struct rd_name *a, const struct rd_name *b);
 
-/* ASCII letters to lower case, in place. */
-void rd_name_lower(struct rd_name *name);
-
 /* Writes NAME, which is in lower case, at AT in the spelling of CASE; NAME->len bytes. */
 void rd_name_spell(const struct rd_name *name, const struct rd_name_case *name_case, uint8_t *at);
-
-/* Presentation form (RFC 1035 section 5.1): dots behind labels, "." for the root, \. and \\,
- * \DDD for what is not printable ASCII, and for ( ) ; @ $ " as in a master file. NUL-terminated;
- * the length without it. TEXT has RD_NAME_TEXT_BYTES. */
-size_t rd_name_to_text(const struct rd_name *name, char *text);
-
-/* From presentation form, with or without the closing dot; an empty text is an error, "." the root.
- * False: an empty label, a label over 63, a name over 255, \DDD over 255, or a lone backslash. */
-bool rd_name_from_text(const char *text, struct rd_name *ret_name);
 
 #endif

@@ -13,7 +13,22 @@
 
 struct rd_stats {
 #define STAT(field, ...) _Atomic uint64_t field;
+#define UPSTREAM_STAT(...)
 #include "ringdns/stats.def"
+};
+
+/* Round-trip times are counted in buckets by their upper bound: 2^(I + 7) microseconds, 128 us for
+ * the first and 4.2 s for the last but one; the last takes all that is above. */
+#define RD_RTT_BUCKETS     17u
+#define RD_RTT_BOUND_US(i) (128ull << (i))
+
+/* What one worker has counted of one upstream, since its number was given to it. */
+struct rd_upstream_stats {
+#define STAT(...)
+#define UPSTREAM_STAT(field, ...) _Atomic uint64_t field;
+#include "ringdns/stats.def"
+    _Atomic uint64_t rtt[RD_RTT_BUCKETS];
+    _Atomic uint64_t rtt_sum_us;
 };
 
 static inline void rd_stat_add(_Atomic uint64_t *counter, uint64_t n)

@@ -28,6 +28,30 @@ struct rd_fleet *rd_fleet_new(void);
 /* Main thread, when no worker and no snapshot is left. NULL is allowed. */
 void rd_fleet_free(struct rd_fleet *fleet);
 
+/* UP: asked. SUSPECT: too many different names timed out, a probe is under way. DEGRADED: SERVFAIL
+ * for many different names. LOOPING: it sends our questions back to us. Any but UP is asked only
+ * where no better one is; DOWN and LOOPING see probes alone, but for the last hope. */
+enum rd_server_state {
+    RD_SERVER_UP,
+    RD_SERVER_DEGRADED,
+    RD_SERVER_SUSPECT,
+    RD_SERVER_DOWN,
+    RD_SERVER_LOOPING,
+};
+
+struct rd_server_info {
+    union rd_address address, source; /* source AF_UNSPEC: the system's choice */
+    enum rd_server_state state;
+    uint64_t since_ns; /* boot-time clock: when that state began; 0: from the start */
+};
+
+/* What is known of the server with NUMBER, 0 .. RD_MAX_UPSTREAMS - 1. Main thread. False: no
+ * snapshot names it. */
+bool rd_fleet_server(const struct rd_fleet *fleet, unsigned number,
+                     struct rd_server_info *ret_info);
+/* The number that SNAPSHOT's pool POOL (as in its configuration) has for its server SERVER. */
+unsigned rd_snapshot_server(const struct rd_snapshot *snapshot, unsigned pool, unsigned server);
+
 /* Compiles CONFIG, which is copied. Main thread.
  * GENERATION: larger than any before it.
  * 0: *RET_SNAPSHOT is the caller's. -ENOMEM. -ENOSPC: RD_MAX_UPSTREAMS different servers are or
@@ -43,6 +67,7 @@ struct rd_worker_setup {
     struct rd_fleet *fleet;     /* outlives the worker */
     const struct rd_snapshot *snapshot;
     unsigned max_ports;         /* source ports open at a time, by the limit on descriptors */
+    unsigned max_connections;   /* clients', by TCP, at a time, by the same limit */
     const struct rd_port_list *ports_avoid; /* all of them: option and system; read at once */
     uint8_t seed[32];           /* from getrandom(); the source of IDs and ports */
     uint8_t hash_key[16];       /* the same for all workers */
@@ -76,5 +101,8 @@ void rd_worker_stop(struct rd_worker *worker);
 /* The worker's counters; kernel drops at its listeners are brought up to date by the call.
  * Main thread; valid as long as the worker. */
 const struct rd_stats *rd_worker_stats(struct rd_worker *worker);
+/* The worker's counters of the upstream with NUMBER. Main thread; valid as long as the worker. */
+const struct rd_upstream_stats *rd_worker_upstream_stats(const struct rd_worker *worker,
+                                                         unsigned number);
 
 #endif

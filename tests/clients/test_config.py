@@ -45,7 +45,37 @@ BROKEN = {
     "a file that is a list": (b"REPLACE- io: auto\n", 1, ()),
     "a file of one word": (b"REPLACEauto\n", 1, ()),
     "a pool that nothing leads to": ("  corp: { servers: [127.0.0.1:9] }\n", 4,
-                                     ("corp", "default")),
+                                     ("upstreams.corp", "no route leads to it", "default")),
+    "a route to a pool that is not there": ("routes: { x.test: defualt }\n", 4,
+                                            ("defualt", "is default meant", "one of the pools")),
+    "a route for no name": ("routes: { a..test: default }\n", 4, ("a..test",)),
+    "a route for a wildcard": ("routes: { \"*.test\": default }\n", 4, ("is test meant",)),
+    "a route off the octet boundary": ("routes: { 10.0.0.0/9: default }\n", 4, ("octet",)),
+    "a route off the nibble boundary": ("routes: { \"2001:db8::/33\": default }\n", 4, ("nibble",)),
+    "a route twice": ("routes:\n  x.test: default\n  X.test.: default\n", 6, ("second time",)),
+    "routes that are no map": ("routes: [x.test]\n", 4, ("routes", "a list", "a map")),
+    "a pool without servers": ("  corp: { policy: hash }\nroutes: { x.test: corp }\n", 4,
+                               ("upstreams.corp.servers", "no entry")),
+    "a pool whose name is none": ("  c/d: { servers: [127.0.0.1:9] }\n", 4, ("c/d", "letters")),
+    "a pool twice": ("  default: { servers: [127.0.0.1:9] }\n", 4,
+                     ("upstreams.default", "second time")),
+    "an unknown key of a server": (
+        b"REPLACEupstreams:\n  default: { servers: [{ adress: 127.0.0.1 }] }\n", 2,
+        ("upstreams.default.servers[0].adress", "is address meant")),
+    "a weight that is too large": (
+        b"REPLACEupstreams:\n  default: { servers: [{ address: 127.0.0.1, weight: 101 }] }\n", 2,
+        ("upstreams.default.servers[0].weight", "101", "1 to 100")),
+    "a server twice": (
+        b"REPLACEupstreams:\n  default: { servers: [127.0.0.1, { address: 127.0.0.1 }] }\n", 2,
+        ("127.0.0.1:53", "second time")),
+    "a source with a port": ("  x: { servers: [127.0.0.1:9], source: 127.0.0.1:53 }\n"
+                             "routes: { x.test: x }\n", 4, ("upstreams.x.source", "no port")),
+    "a source of another family": ("  x: { servers: [127.0.0.1:9], source: \"::1\" }\n"
+                                   "routes: { x.test: x }\n", 4, ("upstreams.x.source", "IPv6")),
+    "an unknown policy": ("  x: { servers: [127.0.0.1:9], policy: roundrobin }\n"
+                          "routes: { x.test: x }\n", 4, ("fastest, ordered, spread or hash",)),
+    "a time without a unit": ("tcp: { idle: 10 }\n", 4, ("tcp.idle", "unit", "1s to 10m")),
+    "a time that is too long": ("tcp: { message: 1h }\n", 4, ("tcp.message", "1h", "1m")),
     "a pool with an empty list": (b"REPLACEupstreams:\n  default: { servers: [] }\n", 2,
                                   ("servers",)),
     "an unknown option of a pool": (
@@ -104,11 +134,39 @@ class ConfigTest(ForwarderCase):
             said = run([binary(), "--check-config", "-c", file.name], check=False)
         self.assertRegex(said, rf"{file.name}:4:\d+: ")
 
+    def test_check_config_tells_of_each_pool(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(HEAD +
+                       "  corp: { servers: [192.0.2.1, { address: \"2001:db8::1\", tier: 1 }] }\n"
+                       "routes: { corp.test: corp, 10.0.0.0/8: corp, x.corp.test: default }\n")
+            file.flush()
+            said = run([binary(), "--check-config", "-c", file.name])
+            self.assertEqual(said.splitlines()[1:], [
+                "pool default: 127.0.0.1:9, from the configuration; 1 route, and all other names",
+                "pool corp: 192.0.2.1:53, [2001:db8::1]:53; 2 routes"])
+            said = run([binary(), "--check-config", "-c", file.name, "--forward", "192.0.2.9"])
+            self.assertIn("pool default: 192.0.2.9:53, from the command line; 1 route", said)
+
+    def test_pools_and_routes_are_dumped_as_they_are_read(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("routes: { Corp.Test: corp, 10.0.0.0/8: corp }\n"
+                       "upstreams: { corp: { servers: [{ address: 192.0.2.1, weight: 2 }] } }\n")
+            file.flush()
+            dump = run([binary(), "--dump-config", "-c", file.name])
+        for line in ('routes:\n  "corp.test.": "corp"\n  "10.in-addr.arpa.": "corp"\n',
+                     '      - { address: "192.0.2.1:53", weight: 2 }\n',
+                     "# upstreams.default: the name servers of /etc/resolv.conf\n"):
+            self.assertIn(line, dump)
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(dump)
+            file.flush()
+            self.assertEqual(run([binary(), "--dump-config", "-c", file.name]), dump)
+
     def test_good_file_is_used(self):
         self.serve(pool={"trust-ad": False}, config={
             "receive-buffer": "1MiB", "max-answer": 1000, "access": {"allow": ["127.0.0.0/8"]},
             "in-flight": {"queries": 100, "waiters": 200}, "ports": {"per-upstream": 16}})
-        answer = self.client.query("good.config.test")
+        answer = self.client.query("good.config.example")
         self.assert_address(answer)
         self.assertEqual(answer.edns.size, 1000)
 

@@ -51,11 +51,11 @@ class IdentityTest(ForwarderCase):
 
     def test_nsid_is_told_to_those_who_ask(self):
         self.serve(config=IDENTITY)
-        answer = self.client.query("a.nsid.test", options=NSID)
+        answer = self.client.query("a.nsid.example", options=NSID)
         self.assert_address(answer)
         self.assertEqual(answer.edns.options, [(wire.NSID, b"node-7.example")])
-        self.assertEqual(self.client.query("b.nsid.test").edns.options, [])
-        self.assertIsNone(self.client.query("c.nsid.test", edns=False).edns)
+        self.assertEqual(self.client.query("b.nsid.example").edns.options, [])
+        self.assertIsNone(self.client.query("c.nsid.example", edns=False).edns)
 
     def test_nsid_in_answers_of_our_own(self):
         self.serve(config=IDENTITY)
@@ -66,14 +66,14 @@ class IdentityTest(ForwarderCase):
 
     def test_nsid_that_is_not_configured(self):
         self.serve()
-        self.assertEqual(self.client.query("a.nsid.test", options=NSID).edns.options, [])
+        self.assertEqual(self.client.query("a.nsid.example", options=NSID).edns.options, [])
 
     def test_two_clients_of_one_question_of_which_one_asks_for_nsid(self):
         self.serve(lambda arrival: [], config=IDENTITY)
-        self.client.send(wire.query("both.nsid.test", ident=1, options=NSID))
-        self.client.send(wire.query("both.nsid.test", ident=2))
+        self.client.send(wire.query("both.nsid.example", ident=1, options=NSID))
+        self.client.send(wire.query("both.nsid.example", ident=2))
         self.ringdns.wait_stats(lambda now: now["waiters"] == 2)
-        arrival = self.upstream.wait_asked("both.nsid.test")[0]
+        arrival = self.upstream.wait_asked("both.nsid.example")[0]
         self.upstream.send(wire.address_reply(arrival.message, "192.0.2.1"), arrival.peer)
         answers = {each.id: each for each in (self.client.answer(), self.client.answer())}
         self.assertEqual(answers[1].edns.values(wire.NSID), [b"node-7.example"])
@@ -83,7 +83,7 @@ class IdentityTest(ForwarderCase):
 class AccessTest(ForwarderCase):
     def ask_from(self, address, server="127.0.0.1", qtype=wire.A, **kw):
         with Client((server, self.ringdns.port), bind=(address, 0)) as client:
-            return client.query("www.access.test", qtype, **kw)
+            return client.query("www.access.example", qtype, **kw)
 
     def test_only_the_allowed_are_served(self):
         self.serve(config={"access": {"allow": ["127.0.0.1", "127.0.1.0/24"]}})

@@ -10,7 +10,7 @@ from support import pcap, wire
 from support.case import ForwarderCase
 from support.hostile import Send, good
 
-NAME = "www.clients.test"
+NAME = "www.clients.example"
 QUESTION = wire.question(NAME)
 
 
@@ -162,7 +162,7 @@ class ParseTest(ForwarderCase):
         for number, flags in enumerate((wire.TC, wire.AA, wire.RA, wire.Z, 3, 15,
                                         wire.TC | wire.AA | wire.RA | wire.Z | 5)):
             with self.subTest(flags=hex(flags)):
-                name = f"f{number}.clients.test"
+                name = f"f{number}.clients.example"
                 answer = self.client.query(name, flags=wire.RD | flags)
                 self.assert_address(answer)
                 self.assertEqual(answer.flags, wire.QR | wire.RD | wire.RA)
@@ -182,7 +182,7 @@ class ParseTest(ForwarderCase):
         }
         for number, (title, opt) in enumerate(cases.items()):
             with self.subTest(title):
-                question = wire.question(f"o{number}.clients.test")
+                question = wire.question(f"o{number}.clients.example")
                 answer = self.client.ask(query(questions=[question], additional=[opt]))
                 self.assert_address(answer)
                 flags = wire.DO if title == "all flags" else 0
@@ -191,10 +191,10 @@ class ParseTest(ForwarderCase):
     def test_other_records_in_a_query_are_ignored(self):
         for section in ("answer", "authority", "additional"):
             with self.subTest(section):
-                question = wire.question(f"{section}.clients.test")
+                question = wire.question(f"{section}.clients.example")
                 self.assert_address(self.client.ask(
                     query(questions=[question], **{section: [A_RECORD]})))
-        before_opt = query(questions=[wire.question("both.clients.test")],
+        before_opt = query(questions=[wire.question("both.clients.example")],
                            additional=[A_RECORD, wire.opt(), A_RECORD])
         self.assert_address(self.client.ask(before_opt))
         for arrival in self.upstream.log():
@@ -307,7 +307,7 @@ class PacketsTest(ForwarderCase):
                     thrower.send(packet)
                 for answer in thrower.before_fence():
                     self.assertTrue(wire.parse(answer).has(wire.QR))
-                self.assert_address(self.client.query(f"listener{number}.clients.test"))
+                self.assert_address(self.client.query(f"listener{number}.clients.example"))
         self.assertGreater(number, 100)
 
     def test_thrown_back_as_replies(self):
@@ -324,15 +324,15 @@ class PacketsTest(ForwarderCase):
             return [Send(as_it_is), Send(ident + bad[2:60000]), Send(with_question[:1232])] + \
                 [Send(each.data, delay=0.01) for each in good(arrival)]
 
-        self.serve(behave)
+        self.serve(behave, tcp=good)
         for number in range(len(packets)):
             with self.subTest(number=number):
                 # The last of the three may be sound, and then it is the answer.
-                answer = self.client.query(f"r{number:03}.clients.test")
-                self.assertEqual(answer.qname, wire.name(f"r{number:03}.clients.test"))
+                answer = self.client.query(f"r{number:03}.clients.example")
+                self.assertEqual(answer.qname, wire.name(f"r{number:03}.clients.example"))
         self.assert_no_more()
         stats = self.ringdns.stats()
-        self.assertEqual(stats["replies_accepted"], len(packets))
+        self.assertGreaterEqual(stats["replies_accepted"], len(packets))
         self.assertGreater(stats["replies_bad_malformed"], 50)
 
 

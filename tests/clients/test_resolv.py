@@ -46,7 +46,7 @@ class ResolvConfTest(ForwarderCase):
         found = set()
         for _ in range(queries):
             self.count += 1
-            answer = self.client.query(f"q{self.count}.resolv.test")
+            answer = self.client.query(f"q{self.count}.resolv.example")
             found |= {".".join(str(b) for b in record.rdata) for record in answer.answer}
         return found
 
@@ -150,11 +150,11 @@ class ResolvConfTest(ForwarderCase):
         old = self.upstreams["127.0.0.11"]
         old.behaviour = lambda arrival: [
             Send(wire.address_reply(arrival.message, "127.0.0.11"), delay=1.5)]
-        self.client.send(wire.query("underway.resolv.test"))
-        old.wait_asked("underway.resolv.test")
+        self.client.send(wire.query("underway.resolv.example"))
+        old.wait_asked("underway.resolv.example")
         new.behaviour = silent
         self.write("nameserver 127.0.0.12\n")
-        new.wait_asked("underway.resolv.test")  # retransmissions go there
+        new.wait_asked("underway.resolv.example")  # retransmissions go there
         self.assert_address(self.client.answer(), "127.0.0.11")
         new.behaviour = server("127.0.0.12")
         self.wait_for("127.0.0.12")

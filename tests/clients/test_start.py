@@ -43,7 +43,7 @@ class StartCase(ForwarderCase):
         """It starts, answers a hundred queries and ends well; what it said."""
         self.serve(**kw)
         for i in range(100):
-            self.assert_address(self.client.query(f"q{i}.start.test"))
+            self.assert_address(self.client.query(f"q{i}.start.example"))
         output = self.ringdns.process.output()
         self.ringdns.stop()
         return output
@@ -69,7 +69,7 @@ class AddressTest(StartCase):
     def test_port_taken_by_another_ringdns(self):
         self.serve(workers=2)
         self.refuse(f":{self.ringdns.port}", "(?i)in use", port=self.ringdns.port, workers=2)
-        self.assert_address(self.client.query("first.start.test"))
+        self.assert_address(self.client.query("first.start.example"))
 
     def test_one_of_two_ports_taken(self):
         port = self.hold("127.0.0.1", False)
@@ -85,7 +85,7 @@ class AddressTest(StartCase):
     def test_freebind_takes_an_address_that_is_not_there(self):
         self.serve(listen=("192.0.2.1", "2001:db8::1", "127.0.0.1"), port=free_port(),
                    config={"freebind": True})
-        self.assert_address(self.client.query("freebind.start.test"))
+        self.assert_address(self.client.query("freebind.start.example"))
 
     def test_no_permission_for_port_53(self):
         preexec = [limits.as_nobody] if os.geteuid() == 0 else []
@@ -109,6 +109,23 @@ class AddressTest(StartCase):
             with self.subTest(listen=listen, forward=forward):
                 self.refuse(str(port), "(?i)itself|own|loop", status=(1, 2), listen=(listen,),
                             port=port, forward=[(forward, port)])
+
+    def test_upstream_of_another_pool_is_our_own_listener(self):
+        port = free_port()
+        self.refuse(r"upstreams\.corp\.servers: .*itself", status=(2,), port=port, config={
+            "routes": {"corp.test": "corp"},
+            "upstreams": {"corp": {"servers": [f"127.0.0.1:{port}"]}}})
+
+    def test_source_that_this_machine_does_not_have(self):
+        for server, source in (("192.0.2.9", "192.0.2.1"), ("2001:db8::9", "2001:db8::1")):
+            with self.subTest(source):
+                self.refuse(rf"upstreams\.corp\.source: found {source}, ".replace("192.", r"192\."),
+                            "interface of this machine", config={
+                                "routes": {"corp.test": "corp"},
+                                "upstreams": {"corp": {"servers": [server], "source": source}}})
+
+    def test_source_that_this_machine_has(self):
+        self.assertNotRegex(self.serves(pool={"source": "127.0.0.1"}), "error")
 
     def test_upstream_at_another_port_of_ours_is_fine(self):
         self.assertNotRegex(self.serves(listen=("127.0.0.1",)), "(?i)itself")
@@ -165,12 +182,25 @@ class DescriptorsTest(StartCase):
         self.serve(preexec=[limits.descriptors(100)])
         for i in range(20):
             for j in range(50):
-                self.client.send(wire.query(f"q{i}-{j}.few.test"))
+                self.client.send(wire.query(f"q{i}-{j}.few.example"))
             for j in range(50):
                 self.assert_address(self.client.answer())
         stats = self.ringdns.stats()
         self.assertEqual(stats["failed_ports"], 0)
         self.assertLess(stats["ports_open"], 100)
+        self.assertRegex(self.ringdns.process.output(),
+                         r"warning: .*\(100\) leaves each worker \d\d TCP connections of clients "
+                         r"in place of 10000")
+
+    def test_some_descriptors_bound_the_connections(self):
+        """Ports first: of 8000, all that there can be, and the rest is for connections."""
+        output = self.serves(preexec=[limits.descriptors(8000)])
+        self.assertNotRegex(output, "source ports in place of")
+        self.assertRegex(output, r"leaves each worker [12]\d\d\d TCP connections of clients")
+
+    def test_enough_descriptors_are_no_word_worth(self):
+        output = self.serves(preexec=[limits.descriptors(20000)])
+        self.assertNotIn("descriptors", output)
 
 
 class CommandLineTest(StartCase):
@@ -212,7 +242,7 @@ class ControlTest(StartCase):
         said = self.refuse("control", control=self.ringdns.control)
         self.assertIn(self.ringdns.control, said)
         self.assertEqual(self.ringdns.stats()["queries_udp"], 0)
-        self.assert_address(self.client.query("first.start.test"))
+        self.assert_address(self.client.query("first.start.example"))
 
     def test_socket_that_a_dead_instance_left_behind(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
@@ -238,7 +268,7 @@ class ControlTest(StartCase):
         self.serve()
         port = self.ringdns.port
         for i in range(5):
-            self.assert_address(self.client.query(f"r{i}.start.test"))
+            self.assert_address(self.client.query(f"r{i}.start.example"))
             self.ringdns.stop()
             self.start(self.upstream.servers, port=port)
 
@@ -253,7 +283,7 @@ class StopTest(ForwarderCase):
                 self.serve(late, workers=2)
                 clients = self.clients(8)
                 for i, client in enumerate(clients):
-                    client.send(wire.query(f"q{i}.stop.test"))
+                    client.send(wire.query(f"q{i}.stop.example"))
                 self.upstream.wait_asked(count=8)
                 self.ringdns.process.signal(number)
                 for client in clients:
@@ -262,11 +292,11 @@ class StopTest(ForwarderCase):
 
     def test_stops_at_once_when_nothing_is_under_way(self):
         self.serve(good)
-        self.assert_address(self.client.query("last.stop.test"))
+        self.assert_address(self.client.query("last.stop.example"))
         self.ringdns.stop()
         with Client(("127.0.0.1", self.ringdns.port)) as client:
             client.sock.connect(client.server)
-            client.sock.send(wire.query("gone.stop.test"))
+            client.sock.send(wire.query("gone.stop.example"))
             client.sock.settimeout(5)
             with self.assertRaises(ConnectionRefusedError):
                 client.sock.recv(512)
@@ -274,20 +304,20 @@ class StopTest(ForwarderCase):
     def test_stops_in_bounded_time_when_upstreams_are_silent(self):
         """Those who wait are told."""
         self.serve(lambda arrival: [])
-        self.client.send(wire.query("silent.stop.test"))
-        self.upstream.wait_asked("silent.stop.test")
+        self.client.send(wire.query("silent.stop.example"))
+        self.upstream.wait_asked("silent.stop.example")
         self.ringdns.process.signal(signal.SIGTERM)
         self.assertEqual(self.client.answer(8).rcode, wire.SERVFAIL)
         self.ringdns.judge(self.ringdns.process.wait())
 
     def test_new_queries_do_not_keep_it_from_stopping(self):
         self.serve(lambda arrival: [])
-        self.client.send(wire.query("old.stop.test"))
-        self.upstream.wait_asked("old.stop.test")
+        self.client.send(wire.query("old.stop.example"))
+        self.upstream.wait_asked("old.stop.example")
         self.ringdns.process.signal(signal.SIGTERM)
         i = 0
         while self.ringdns.process.alive() and i < 100_000:
-            self.client.send(wire.query(f"new{i}.stop.test"))
+            self.client.send(wire.query(f"new{i}.stop.example"))
             i += 1
             try:
                 self.ringdns.process.child.wait(0.01)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "config_file.h"
+#include "config_pool.h"
 #include "config_print.h"
 #include "config_value.h"
 
@@ -24,6 +25,12 @@ static const char *const seeds[] = {
     "upstreams:\n  default: { servers: [192.0.2.1, \"192.0.2.2:5353\"], trust-ad: yes }\n",
     "ports: { per-upstream: 16, avoid: \"1900, 5000-5100\" }\nidentity: { nsid: \"a\\x41\\\"\" }\n",
     "in-flight: {queries: 100, waiters: 200}\nfreebind: no\ncontrol: /run/x/y.sock\n",
+    "tcp: {idle: 90s, message: 1500ms, connections: 99}\nlocal: {private-reverse: no, test: yes}\n",
+    "routes: {a.example: b, 10.0.0.0/8: b, '2001:db8::/32': default, .: b}\n"
+    "upstreams: {b: {servers: [192.0.2.1], source: 192.0.2.7, policy: hash}}\n",
+    "upstreams:\n  b: {servers: [{address: 192.0.2.1, weight: 2}, {address: '::1', tier: 1}],\n"
+    "    source: [192.0.2.7, '::2'], transport: tcp, probe: x.example, hedge: 3}\n"
+    "  default: {servers: {address: 192.0.2.1}, cookies: no}\nroutes: {\"c\\\\.d.e\": b}\n",
 };
 
 /* Pieces that mean something to YAML or to us. */
@@ -65,6 +72,18 @@ static const char *const pieces[] = {
     "default: ",
     "servers: ",
     "access: ",
+    "routes: ",
+    "b: ",
+    "address: ",
+    "weight: ",
+    "tier: ",
+    "source: ",
+    "probe: ",
+    ".",
+    "*.",
+    "\\046",
+    "10.0.0.0/16",
+    "1d",
     "\xff",
     "\xc3\xa9",
     "\xef\xbb\xbf",
@@ -131,25 +150,73 @@ static bool load(const char *text, size_t len, struct rd_config *config,
     config_defaults(config);
     good = config_text_read(copy, len, "f", config, &given, errors);
     free(copy);
-    return good;
+    config_pools_check(config, &given, errors);
+    return good && errors->n == 0;
 }
 
-static void assert_dump_is_good(const struct rd_config *config)
+static char *dumped(const struct rd_config *config, size_t *ret_size)
 {
-    static struct rd_config again;
-    struct config_errors errors = {0};
     char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = open_memstream(&text, ret_size);
 
     assert_non_null(out);
     config_dump(config, out);
     assert_int_equal(fclose(out), 0);
-    assert_true(load(text, size, &again, &errors));
-    for (unsigned i = 0; i < CONFIG_OPTIONS; i++)
-        if (!config_options[i].pool)
-            assert_true(config_value_equal(&config_options[i], config, &again));
+    return text;
+}
+
+static void assert_equal(struct rd_config *a, struct rd_config *b)
+{
+    assert_int_equal(a->n_pools, b->n_pools);
+    for (unsigned pool = 0; pool < a->n_pools; pool++) {
+        assert_string_equal(a->pools[pool].name, b->pools[pool].name);
+        assert_int_equal(a->pools[pool].from_system, b->pools[pool].from_system);
+        for (unsigned i = 0; i < CONFIG_OPTIONS; i++) {
+            const struct config_option *option = &config_options[i];
+
+            if (option->pool || pool == 0)
+                assert_true(config_value_equal(option, config_value(option, a, pool),
+                                               config_value(option, b, pool)));
+        }
+    }
+}
+
+/* It reads back as the same, and the same is dumped as it was. */
+static void assert_dump_is_good(struct rd_config *config)
+{
+    static struct rd_config again;
+    struct config_errors errors = {0};
+    size_t size, again_size;
+    char *text = dumped(config, &size), *again_text;
+
+    if (!load(text, size, &again, &errors))
+        config_errors_print(&errors, stderr);
+    assert_int_equal(errors.n, 0);
+    assert_equal(config, &again);
+    again_text = dumped(&again, &again_size);
+    assert_string_equal(again_text, text);
     free(text);
+    free(again_text);
+}
+
+/* Whatever is in it is within the limits that the data plane relies on. */
+static void assert_in_bounds(const struct rd_config *config)
+{
+    assert_in_range(config->n_pools, 1, RD_MAX_POOLS);
+    assert_string_equal(config->pools[0].name, "default");
+    assert_in_range(config_servers_count(config), 0, RD_MAX_UPSTREAMS);
+    for (uint32_t i = 0; i < config->routes.n; i++)
+        assert_true(config->routes.at[i].pool < config->n_pools);
+    for (uint32_t pool = 0; pool < config->n_pools; pool++) {
+        const struct rd_server_list *servers = &config->pools[pool].servers;
+
+        assert_in_range(servers->n, config->pools[pool].from_system ? 0 : 1, RD_MAX_SERVERS);
+        assert_true(config->pools[pool].probe.len > 0);
+        for (uint32_t i = 0; i < servers->n; i++) {
+            assert_in_range(servers->at[i].weight, 1, RD_MAX_WEIGHT);
+            assert_in_range(servers->at[i].tier, 0, RD_MAX_TIER);
+        }
+    }
 }
 
 static void test_damaged_files_are_read_or_refused_with_an_error(void **state)
@@ -169,6 +236,7 @@ static void test_damaged_files_are_read_or_refused_with_an_error(void **state)
             len = change(text, len);
         if (load(text, len, &config, &errors)) {
             assert_int_equal(errors.n, 0);
+            assert_in_bounds(&config);
             assert_dump_is_good(&config);
             good++;
         } else {

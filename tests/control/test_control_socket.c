@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "control_socket.h"
+#include "service.h"
 
 enum { CLIENT_MS = 5000 };
 
@@ -165,6 +166,19 @@ static void test_an_unknown_command_is_told_what_there_is(void **state)
     }
 }
 
+static void test_the_forwarders_own_commands_are_told(void **state)
+{
+    int fd;
+
+    (void)state;
+    control_socket_close(server);
+    assert_int_equal(control_socket_open(path, service_commands, NULL, &server), 0);
+    fd = connect_client();
+    say(fd, "help\n", 5);
+    assert_answer(fd, "{\"error\":\"unknown command\",\"commands\":[\"stats\",\"status\","
+                      "\"upstreams\"]}\n");
+}
+
 static void test_a_nul_does_not_shorten_a_command(void **state)
 {
     int fd = connect_client();
@@ -309,6 +323,7 @@ int main(void)
         TEST(test_a_line_may_come_in_pieces),
         TEST(test_the_end_of_input_ends_the_line),
         TEST(test_an_unknown_command_is_told_what_there_is),
+        TEST(test_the_forwarders_own_commands_are_told),
         TEST(test_a_nul_does_not_shorten_a_command),
         TEST(test_a_line_that_is_too_long_is_an_error),
         TEST(test_a_silent_client_is_closed_after_its_time),

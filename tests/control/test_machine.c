@@ -14,36 +14,105 @@
 
 #include "machine.h"
 
-static void test_ports_are_what_descriptors_are_left_for(void **state)
+/* One listening address, one server, and the options' defaults. */
+static struct machine_need need(unsigned workers, uint32_t servers)
 {
-    uint64_t needed, twice;
-    unsigned one = machine_max_ports(1024, 1, 1, 128, 1, &needed);
-    unsigned two = machine_max_ports(1024, 2, 1, 128, 1, &twice);
-
-    (void)state;
-    assert_true(one > 900 && one < 1024);
-    assert_true(two > 440 && two < one / 2);
-    assert_true(needed < 64);
-    assert_true(twice > needed);
+    return (struct machine_need){.workers = workers,
+                                 .servers = servers,
+                                 .listeners = 1,
+                                 .ports = 128,
+                                 .links = 2,
+                                 .clients = 10000};
 }
 
-static void test_ports_are_bounded_by_what_can_be_used(void **state)
+/* What WORKERS open at most, without the process's own. */
+static uint64_t open_at_most(const struct machine_need *need, const struct machine_share *share)
 {
+    return need->workers * (2 * need->listeners + need->servers * (uint64_t)need->links +
+                            share->ports + share->connections);
+}
+
+static void test_enough_descriptors_give_everything(void **state)
+{
+    struct machine_need one = need(1, 3), many = need(4, 20);
+    struct machine_share share;
     uint64_t needed;
 
     (void)state;
-    assert_int_equal(machine_max_ports(UINT64_MAX, 1, 2, 128, 1, &needed),
-                     128 * RD_MAX_SERVERS + RD_PORTS_LINGERING);
+    assert_true(machine_share(UINT64_MAX, &one, &share, &needed));
+    assert_int_equal(share.ports, 128 * RD_MAX_SERVERS + RD_PORTS_LINGERING);
+    assert_int_equal(share.connections, 10000);
+    assert_true(machine_share(1 << 20, &many, &share, &needed));
+    assert_int_equal(share.ports, 128 * 20 + RD_PORTS_LINGERING);
+    assert_int_equal(share.connections, 10000);
+}
+
+static void test_ports_come_first_and_connections_get_a_quarter(void **state)
+{
+    struct machine_need one = need(1, 1), two = need(2, 1);
+    struct machine_share share, half;
+    uint64_t needed;
+
+    (void)state;
+    assert_true(machine_share(1024, &one, &share, &needed));
+    assert_true(share.ports > 650 && share.connections > 200 && share.connections < 250);
+    assert_true(machine_share(1024, &two, &half, &needed));
+    assert_true(half.ports < share.ports / 2 && half.connections < share.connections / 2);
+    /* All the ports that there can be, so the rest is for connections. */
+    assert_true(machine_share(10000, &one, &share, &needed));
+    assert_int_equal(share.ports, 128 * RD_MAX_SERVERS + RD_PORTS_LINGERING);
+    assert_true(share.connections > 3700 && share.connections < 10000);
+}
+
+static void test_what_is_not_used_goes_to_the_ports(void **state)
+{
+    struct machine_need few = need(1, 1);
+    struct machine_share share;
+    uint64_t needed;
+
+    (void)state;
+    few.clients = 20;
+    assert_true(machine_share(1024, &few, &share, &needed));
+    assert_int_equal(share.connections, 20);
+    assert_true(share.ports > 850);
+}
+
+static void test_never_more_than_there_are(void **state)
+{
+    (void)state;
+    for (unsigned workers = 1; workers <= 8; workers *= 2)
+        for (uint32_t servers = 1; servers <= RD_MAX_UPSTREAMS; servers += 9)
+            for (uint64_t limit = 1; limit < 1 << 18; limit += limit / 3 + 1) {
+                struct machine_need some = need(workers, servers);
+                struct machine_share share;
+                uint64_t needed;
+
+                if (!machine_share(limit, &some, &share, &needed)) {
+                    assert_true(limit < needed);
+                    continue;
+                }
+                assert_true(limit >= needed);
+                assert_true(share.ports >= RD_PORTS_MIN * servers);
+                assert_in_range(share.connections, 16, 10000);
+                /* The standard streams, the control socket's clients, and some to spare. */
+                assert_true(open_at_most(&some, &share) + 3 + RD_CONTROL_CLIENTS + 16 < limit);
+            }
 }
 
 static void test_too_few_descriptors_say_how_many_are_needed(void **state)
 {
+    struct machine_need some = need(2, 3);
+    struct machine_share share = {1, 1};
     uint64_t needed, again;
 
     (void)state;
-    assert_int_equal(machine_max_ports(20, 2, 2, 128, 3, &needed), 0);
-    assert_int_equal(machine_max_ports(needed - 1, 2, 2, 128, 3, &again), 0);
-    assert_int_equal(machine_max_ports(needed, 2, 2, 128, 3, &again), 3 * RD_PORTS_MIN);
+    assert_false(machine_share(20, &some, &share, &needed));
+    assert_int_equal(share.ports, 1);
+    assert_false(machine_share(needed - 1, &some, &share, &again));
+    assert_int_equal(again, needed);
+    assert_true(machine_share(needed, &some, &share, &again));
+    assert_int_equal(share.ports, 3 * RD_PORTS_MIN);
+    assert_int_equal(share.connections, 16);
 }
 
 /* The ranges that TEXT, as the kernel writes it, and AVOID make. */
@@ -135,8 +204,10 @@ static void test_there_is_a_cpu(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ports_are_what_descriptors_are_left_for),
-        cmocka_unit_test(test_ports_are_bounded_by_what_can_be_used),
+        cmocka_unit_test(test_enough_descriptors_give_everything),
+        cmocka_unit_test(test_ports_come_first_and_connections_get_a_quarter),
+        cmocka_unit_test(test_what_is_not_used_goes_to_the_ports),
+        cmocka_unit_test(test_never_more_than_there_are),
         cmocka_unit_test(test_too_few_descriptors_say_how_many_are_needed),
         cmocka_unit_test(test_reads_the_reserved_ports_of_the_kernel),
         cmocka_unit_test(test_joins_the_option_and_the_kernels_list),

@@ -79,7 +79,8 @@ static void test_repeated_addresses_make_a_list(void **state)
     assert_int_equal(config.listen.n, 2);
     assert_string_equal(address_format(&config.listen.at[1], text), "[::1]:5300");
     assert_int_equal(config.pools[0].servers.n, 2);
-    assert_string_equal(address_format(&config.pools[0].servers.at[1], text), "192.0.2.2:54");
+    assert_string_equal(address_format(&config.pools[0].servers.at[1].address, text),
+                        "192.0.2.2:54");
     assert_true(given.option[CONFIG_listen]);
     assert_false(given.option[CONFIG_control]);
 }
@@ -164,6 +165,50 @@ static void test_a_pool_in_the_file_names_its_servers(void **state)
     unlink(path);
 }
 
+static void test_forward_is_for_the_pool_default_alone(void **state)
+{
+    char path[32];
+
+    (void)state;
+    write_file(path, "routes: {corp.example: corp}\nupstreams:\n"
+                     "  corp: {servers: [{address: 192.0.2.8, weight: 3}]}\n"
+                     "  default: {servers: [{address: 192.0.2.9, weight: 3}], policy: hash}\n");
+    assert_true(load(WORDS("-c", path, "--forward", "192.0.2.1")));
+    assert_int_equal(config.pools[0].servers.n, 1);
+    assert_int_equal(config.pools[0].servers.at[0].weight, 1);
+    assert_int_equal(config.pools[0].policy, RD_POLICY_HASH);
+    assert_int_equal(config.pools[1].servers.n, 1);
+    assert_int_equal(config.pools[1].servers.at[0].weight, 3);
+    unlink(path);
+}
+
+static void test_whose_servers_the_pool_default_has(void **state)
+{
+    char path[32];
+
+    (void)state;
+    write_file(path, "routes: {corp.example: corp}\nupstreams: {corp: {servers: 192.0.2.8}}\n");
+    assert_true(load(WORDS("-c", path)));
+    assert_true(config.pools[0].from_system);
+    assert_true(load(WORDS("-c", path, "--forward", "192.0.2.1")));
+    assert_false(config.pools[0].from_system);
+    unlink(path);
+}
+
+/* The file's pool and the command line's servers are checked as what they make together. */
+static void test_sources_are_checked_with_the_servers_that_are_used(void **state)
+{
+    char path[32], begin[128];
+
+    (void)state;
+    write_file(path, "upstreams: {default: {servers: 192.0.2.8, source: 192.0.2.7}}\n");
+    assert_true(load(WORDS("-c", path)));
+    snprintf(begin, sizeof(begin), "%s:1:51: upstreams.default.source: found \"192.0.2.7\", but",
+             path);
+    assert_error(WORDS("-c", path, "--forward", "::1"), begin, "none of its servers has an IPv4");
+    unlink(path);
+}
+
 static int clear(void **state)
 {
     (void)state;
@@ -181,6 +226,9 @@ int main(void)
         cmocka_unit_test(test_all_errors_are_collected),
         cmocka_unit_test(test_actions),
         cmocka_unit_test(test_a_pool_in_the_file_names_its_servers),
+        cmocka_unit_test(test_forward_is_for_the_pool_default_alone),
+        cmocka_unit_test(test_whose_servers_the_pool_default_has),
+        cmocka_unit_test(test_sources_are_checked_with_the_servers_that_are_used),
     };
 
     return cmocka_run_group_tests(tests, NULL, clear);

@@ -44,10 +44,10 @@ class SighupTest(ReloadCase):
     def test_clients_are_answered_by_the_new_configuration(self):
         self.serve(pool={})
         server = "{}:{}".format(*self.upstream.servers[0])
-        self.assert_address(self.client.query("before.reload.test"))
+        self.assert_address(self.client.query("before.reload.example"))
         self.reload(HEAD.format(server) + "access: { allow: [192.0.2.0/24] }\n", "read again")
         # Each worker adopts it with its next turn, of which a query is one.
-        self.assertEqual(self.client.query("after.reload.test").rcode, 5)
+        self.assertEqual(self.client.query("after.reload.example").rcode, 5)
         self.assertEqual(self.ringdns.stats()["refused_acl"], 1)
 
     def test_wrong_file_changes_nothing_and_says_every_error(self):
@@ -70,6 +70,38 @@ class SighupTest(ReloadCase):
         said = self.reload(HEAD.format(f"127.0.0.1:{self.ringdns.port}"), "stays as it was")
         self.assertIn("this forwarder itself", said)
         self.assertEqual(self.status()["servers"], ["192.0.2.1:53"])
+
+    def test_pools_and_routes_are_live(self):
+        self.run_with(HEAD.format("192.0.2.1"))
+        said = self.reload("upstreams:\n  default: { servers: [192.0.2.2] }\n"
+                           "  corp: { servers: [192.0.2.3, 192.0.2.4], policy: hash }\n"
+                           "routes: { corp.test: corp, 10.0.0.0/8: corp }\n", "pool corp")
+        self.assertIn("forwarding to 192.0.2.2:53\n", said)
+        self.assertIn("pool corp: 2 routes to 192.0.2.3:53, 192.0.2.4:53\n", said)
+        self.assertNotIn("next start", said)
+        self.assertEqual(self.status()["generation"], 2)
+        said = self.reload(HEAD.format("192.0.2.1"), "forwarding to 192.0.2.1:53")
+        self.assertNotIn("pool", said)
+
+    def test_source_that_is_not_here_is_refused(self):
+        self.run_with(HEAD.format("192.0.2.1"))
+        said = self.reload("upstreams: { default: { servers: [192.0.2.2], source: 192.0.2.77 } }\n",
+                           "stays as it was")
+        self.assertIn("upstreams.default.source: found 192.0.2.77", said)
+        self.assertEqual(self.status()["servers"], ["192.0.2.1:53"])
+
+    def test_pool_default_may_go_over_to_the_systems_servers_and_back(self):
+        self.namespace = Namespace({"resolv.conf": "nameserver 192.0.2.53\n"})
+        self.addCleanup(self.namespace.close)
+        self.run_with(HEAD.format("192.0.2.1"), namespace=self.namespace)
+        said = self.reload("upstreams: { corp: { servers: [192.0.2.3] } }\n"
+                           "routes: { corp.test: corp }\n", "pool corp: 1 route to 192.0.2.3:53")
+        self.assertIn("forwarding to 192.0.2.53:53 of /etc/resolv.conf\n", said)
+        with open(os.path.join(self.namespace.etc, "resolv.conf"), "w", encoding="utf-8") as file:
+            file.write("nameserver 192.0.2.54\n")
+        self.ringdns.process.wait_for("forwarding to 192.0.2.54:53 of /etc/resolv.conf")
+        said = self.reload(HEAD.format("192.0.2.1"), "forwarding to 192.0.2.1:53")
+        self.assertNotIn("resolv.conf", said)
 
     def test_options_for_the_next_start_are_named_and_kept(self):
         self.run_with(HEAD.format("192.0.2.1"))

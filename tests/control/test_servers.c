@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "address.h"
+#include "config_pool.h"
 #include "config_value.h"
 #include "local_address.h"
 #include "resolv_conf.h"
@@ -94,15 +95,55 @@ static void test_an_upstream_that_is_ourselves_is_an_error(void **state)
 
     (void)state;
     config_defaults(&config);
-    config.pools[0].servers = (struct rd_address_list){2, {address("192.0.2.1"), address("::1")}};
+    config.pools[0].servers =
+        (struct rd_server_list){2, {{address("192.0.2.1"), 1, 0}, {address("::1"), 1, 0}}};
     servers_check(&config, &errors);
     assert_int_equal(errors.n, 1);
-    assert_non_null(strstr(errors.lines[0], "found [::1]:53, which is this forwarder itself"));
+    assert_non_null(strstr(errors.lines[0], "upstreams.default.servers (or --forward): found "
+                                            "[::1]:53, which is this forwarder itself"));
+    config_errors_clear(&errors);
+}
+
+static void test_every_pools_servers_are_looked_at(void **state)
+{
+    static struct rd_config config;
+    struct config_errors errors = {0};
+
+    (void)state;
+    config_defaults(&config);
+    config_pool_add(&config, "corp");
+    config_pool_add(&config, "lab");
+    config.pools[1].servers = (struct rd_server_list){1, {{address("127.0.0.1"), 1, 0}}};
+    config.pools[2].servers = (struct rd_server_list){1, {{address("::1"), 1, 3}}};
+    servers_check(&config, &errors);
+    assert_int_equal(errors.n, 2);
+    assert_non_null(strstr(errors.lines[0], "upstreams.corp.servers: found 127.0.0.1:53, which"));
+    assert_non_null(strstr(errors.lines[1], "upstreams.lab.servers: found [::1]:53, which is"));
+    config_errors_clear(&errors);
+}
+
+static void test_a_source_that_is_not_here_is_an_error(void **state)
+{
+    static struct rd_config config;
+    struct config_errors errors = {0};
+
+    (void)state;
+    config_defaults(&config);
+    config_pool_add(&config, "corp");
+    config.pools[0].source = (struct rd_host_list){1, {address("127.0.0.7")}};
+    config.pools[0].source.at[0].v4.sin_port = 0;
+    servers_check_sources(&config, &errors);
+    assert_int_equal(errors.n, 0);
+    config.pools[1].source = (struct rd_host_list){1, {address("192.0.2.77")}};
+    servers_check_sources(&config, &errors);
+    assert_int_equal(errors.n, 1);
+    assert_non_null(strstr(errors.lines[0], "upstreams.corp.source: found 192.0.2.77, which no"));
+    assert_non_null(strstr(errors.lines[0], "; allowed: an address that an interface"));
     config_errors_clear(&errors);
 }
 
 /* Reads TEXT as resolv.conf while we listen on 127.0.0.1:53. */
-static int read_text(const char *text, struct rd_address_list *ret_servers)
+static int read_text(const char *text, struct rd_server_list *ret_servers)
 {
     struct rd_address_list listen = {1, {address("127.0.0.1")}};
     char path[] = "/tmp/ringdns-resolv-XXXXXX";
@@ -118,10 +159,12 @@ static int read_text(const char *text, struct rd_address_list *ret_servers)
 
 static void assert_servers(const char *text, const char *expected)
 {
-    struct rd_address_list servers;
+    struct rd_server_list servers;
     char shown[512];
 
     assert_int_equal(read_text(text, &servers), 0);
+    for (uint32_t i = 0; i < servers.n; i++)
+        assert_true(servers.at[i].weight == 1 && servers.at[i].tier == 0);
     assert_string_equal(servers_format(&servers, shown, sizeof(shown)), expected);
 }
 
@@ -149,7 +192,7 @@ static void test_leaves_out_what_cannot_be_asked(void **state)
 
 static void test_takes_no_more_than_a_pool_holds(void **state)
 {
-    struct rd_address_list servers;
+    struct rd_server_list servers;
     char text[1024];
     size_t len = 0;
 
@@ -172,16 +215,35 @@ static void test_an_absent_or_empty_file_changes_nothing(void **state)
     assert_int_equal(config.pools[0].servers.n, 0);
 }
 
+static void test_the_systems_servers_are_marked(void **state)
+{
+    static struct rd_config config;
+    char path[] = "/tmp/ringdns-resolv-XXXXXX";
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "nameserver 192.0.2.1\n", 21), 21);
+    close(fd);
+    config_defaults(&config);
+    config.pools[0].from_system = false;
+    assert_int_equal(servers_read(path, &config), 0);
+    unlink(path);
+    assert_true(servers_from_system(&config));
+    assert_int_equal(config.pools[0].servers.n, 1);
+    assert_int_equal(config.pools[0].servers.at[0].weight, 1);
+}
+
 static void test_formatting_says_when_it_leaves_out(void **state)
 {
     struct rd_address_list list = {3, {address("192.0.2.1"), address("::1"), address("::2")}};
     char text[64];
 
     (void)state;
-    assert_string_equal(servers_format(&list, text, sizeof(text)),
+    assert_string_equal(addresses_format(&list, text, sizeof(text)),
                         "192.0.2.1:53, [::1]:53, [::2]:53");
-    assert_string_equal(servers_format(&list, text, 30), "192.0.2.1:53, [::1]:53...");
-    assert_string_equal(servers_format(&list, text, 12), "...");
+    assert_string_equal(addresses_format(&list, text, 30), "192.0.2.1:53, [::1]:53...");
+    assert_string_equal(addresses_format(&list, text, 12), "...");
 }
 
 int main(void)
@@ -192,10 +254,13 @@ int main(void)
         cmocka_unit_test(test_wildcards_serve_their_own_family_only),
         cmocka_unit_test(test_the_same_address_on_another_link_is_another_host),
         cmocka_unit_test(test_an_upstream_that_is_ourselves_is_an_error),
+        cmocka_unit_test(test_every_pools_servers_are_looked_at),
+        cmocka_unit_test(test_a_source_that_is_not_here_is_an_error),
         cmocka_unit_test(test_reads_nameserver_lines),
         cmocka_unit_test(test_leaves_out_what_cannot_be_asked),
         cmocka_unit_test(test_takes_no_more_than_a_pool_holds),
         cmocka_unit_test(test_an_absent_or_empty_file_changes_nothing),
+        cmocka_unit_test(test_the_systems_servers_are_marked),
         cmocka_unit_test(test_formatting_says_when_it_leaves_out),
     };
 

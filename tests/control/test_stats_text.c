@@ -41,6 +41,7 @@ static void test_every_counter_is_in_the_json_in_order(void **state)
 {
     static const char *const fields[] = {
 #define STAT(field, ...) #field,
+#define UPSTREAM_STAT(...)
 #include "ringdns/stats.def"
     };
     json_t *object = stats_json(&first);
@@ -117,24 +118,77 @@ static void test_the_table_refuses_another_document(void **state)
     free(text);
 }
 
+static void read_reference(bool markdown, char **ret_text)
+{
+    size_t size;
+    FILE *out = open_memstream(ret_text, &size);
+
+    assert_non_null(out);
+    stats_help(markdown, out);
+    fclose(out);
+}
+
 static void test_the_reference_explains_every_counter(void **state)
 {
     static const char *const names[] = {
-#define STAT(field, ...) "| `" #field "` | `ringdns_",
+#define STAT(field, ...)          "| `" #field "` | `ringdns_",
+#define UPSTREAM_STAT(field, ...) "| `" #field "` | `ringdns_upstream_server_",
 #include "ringdns/stats.def"
     };
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    char *text;
 
     (void)state;
-    assert_non_null(out);
-    stats_help(true, out);
-    fclose(out);
+    read_reference(true, &text);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         assert_non_null(strstr(text, names[i]));
     assert_null(strstr(text, "|  |")); /* no line without a meaning */
     free(text);
+}
+
+static void test_the_upstreams_have_a_section_of_their_own(void **state)
+{
+    char *markdown, *text, *section;
+
+    (void)state;
+    read_reference(true, &markdown);
+    read_reference(false, &text);
+    section = strstr(markdown, "\n\n## Of each upstream\n\n");
+    assert_non_null(section);
+    assert_non_null(strstr(section, "\n\n| field | name |"));
+    assert_non_null(strstr(section, "| `sent_tcp` | `ringdns_upstream_server_queries_total{"));
+    assert_non_null(
+        strstr(section, "| `rtt` | `ringdns_upstream_server_rtt_seconds` | histogram |"));
+    assert_null(strstr(section, "`queries_udp`"));
+    section = strstr(text, "\n\nOf each upstream (ringdnsctl upstreams --json):\n\nsent\n    ");
+    assert_non_null(section);
+    assert_non_null(strstr(section, "\nrtt\n    ringdns_upstream_server_rtt_seconds, histogram"));
+    free(markdown);
+    free(text);
+}
+
+static void test_an_upstreams_counters_are_summed_in_order(void **state)
+{
+    static const char *const fields[] = {
+#define STAT(...)
+#define UPSTREAM_STAT(field, ...) #field,
+#include "ringdns/stats.def"
+    };
+    static struct rd_upstream_stats one, two;
+    static const struct rd_upstream_stats *const upstreams[] = {&one, &two};
+    const char *field;
+    json_t *object, *value;
+    size_t i = 0;
+
+    (void)state;
+    rd_stat_add(&one.sent, 5);
+    rd_stat_add(&two.sent, 6);
+    rd_stat_set(&two.links, 2);
+    object = stats_json_upstream(upstreams, 2);
+    json_object_foreach(object, field, value) assert_string_equal(field, fields[i++]);
+    assert_int_equal(i, sizeof(fields) / sizeof(fields[0]));
+    assert_int_equal(number(object, "sent"), 11);
+    assert_int_equal(number(object, "links"), 2);
+    json_decref(object);
 }
 
 int main(void)
@@ -146,6 +200,8 @@ int main(void)
         cmocka_unit_test_setup(test_the_table_has_totals_and_a_column_per_worker, setup),
         cmocka_unit_test_setup(test_the_table_refuses_another_document, setup),
         cmocka_unit_test_setup(test_the_reference_explains_every_counter, setup),
+        cmocka_unit_test_setup(test_the_upstreams_have_a_section_of_their_own, setup),
+        cmocka_unit_test_setup(test_an_upstreams_counters_are_summed_in_order, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_fleet.c - stable numbers and shared health of servers. */
+/* test_fleet.c - stable numbers of servers and pools. Health: test_health.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +7,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "fleet.h"
+
+static const union rd_address any;
 
 static union rd_address server(uint32_t n)
 {
@@ -18,6 +21,13 @@ static union rd_address server(uint32_t n)
     address.v4.sin_port = htons(53);
     address.v4.sin_addr.s_addr = htonl(0xc0000200u + n);
     return address;
+}
+
+static int hold(struct rd_fleet *fleet, uint32_t n)
+{
+    union rd_address address = server(n);
+
+    return fleet_hold(fleet, &address, &any);
 }
 
 static int setup(void **state)
@@ -34,136 +44,175 @@ static int teardown(void **state)
 
 static void test_an_address_keeps_its_number(void **state)
 {
-    union rd_address a = server(1), b = server(2);
-    int first = fleet_hold(*state, &a);
+    int first = hold(*state, 1);
 
     assert_true(first >= 0);
-    assert_int_not_equal(fleet_hold(*state, &b), first);
-    assert_int_equal(fleet_hold(*state, &a), first);
+    assert_int_not_equal(hold(*state, 2), first);
+    assert_int_equal(hold(*state, 1), first);
 }
 
-static void test_a_released_number_is_another_incarnation(void **state)
+static void test_an_address_asked_from_two_sources_is_two_servers(void **state)
 {
     struct rd_fleet *fleet = *state;
-    union rd_address a = server(1), b = server(2);
-    int number = fleet_hold(fleet, &a);
+    union rd_address a = server(1), here = server(100), there = server(101);
+    int first = fleet_hold(fleet, &a, &here), second = fleet_hold(fleet, &a, &there);
+    struct rd_server_info info;
+
+    assert_int_not_equal(first, second);
+    assert_int_not_equal(hold(fleet, 1), first);
+    assert_int_equal(fleet_hold(fleet, &a, &here), first);
+    assert_int_equal(fleet_hold(fleet, &a, &there), second);
+    assert_true(rd_fleet_server(fleet, (unsigned)second, &info));
+    assert_true(rd_address_equal(&info.address, &a));
+    assert_true(rd_address_equal(&info.source, &there));
+}
+
+static void test_a_number_stays_as_long_as_one_snapshot_holds_it(void **state)
+{
+    struct rd_fleet *fleet = *state;
+    unsigned number = (unsigned)hold(fleet, 1);
+    struct rd_server_info info;
+
+    hold(fleet, 1);
+    fleet_release(fleet, number);
+    assert_true(rd_fleet_server(fleet, number, &info));
+    for (uint32_t n = 2; n <= RD_MAX_UPSTREAMS; n++)
+        assert_int_not_equal(hold(fleet, n), number);
+    assert_int_equal(hold(fleet, RD_MAX_UPSTREAMS + 1), -ENOSPC);
+    fleet_release(fleet, number);
+    assert_false(rd_fleet_server(fleet, number, &info));
+    assert_int_equal(hold(fleet, RD_MAX_UPSTREAMS + 1), number);
+}
+
+static void test_a_number_that_another_gets_is_another_incarnation(void **state)
+{
+    struct rd_fleet *fleet = *state;
+    uint32_t before;
+
+    for (uint32_t n = 0; n < RD_MAX_UPSTREAMS; n++)
+        hold(fleet, n);
+    before = fleet->servers[17].incarnation;
+    fleet_release(fleet, 17);
+    assert_int_equal(hold(fleet, RD_MAX_UPSTREAMS), 17);
+    assert_int_not_equal(fleet->servers[17].incarnation, before);
+}
+
+static void test_a_server_that_comes_back_has_its_number_and_a_clean_record(void **state)
+{
+    struct rd_fleet *fleet = *state;
+    unsigned number = (unsigned)hold(fleet, 1);
     uint32_t before = fleet->servers[number].incarnation;
 
-    fleet_release(fleet, (unsigned)number);
-    assert_int_equal(fleet_hold(fleet, &b), number);
-    assert_int_not_equal(fleet->servers[number].incarnation, before);
+    for (uint32_t name = 1; name <= FLEET_TIMEOUTS_SUSPECT; name++)
+        fleet_timed_out(fleet, number, name, 1);
+    fleet_lost(fleet, number, 1);
+    fleet_release(fleet, number);
+    assert_int_not_equal(hold(fleet, 2), number);
+    assert_int_equal(hold(fleet, 1), number);
+    assert_int_equal(fleet->servers[number].incarnation, before);
+    assert_int_equal(fleet_state(fleet, number, 2), RD_SERVER_UP);
+    assert_int_equal(fleet->servers[number].since_ns, 0);
 }
 
-static void test_a_full_fleet_takes_no_more_until_one_is_released(void **state)
+static void test_health_outlives_a_reload(void **state)
 {
-    union rd_address address;
+    struct rd_fleet *fleet = *state;
+    unsigned number = (unsigned)hold(fleet, 1);
 
-    for (uint32_t i = 0; i < RD_MAX_UPSTREAMS; i++) {
-        address = server(i);
-        assert_true(fleet_hold(*state, &address) >= 0);
+    for (uint32_t name = 1; name <= FLEET_TIMEOUTS_SUSPECT; name++)
+        fleet_timed_out(fleet, number, name, 1);
+    assert_int_equal(hold(fleet, 1), number);
+    fleet_release(fleet, number);
+    assert_int_equal(fleet_state(fleet, number, 2), RD_SERVER_SUSPECT);
+}
+
+static void test_a_pool_keeps_its_number(void **state)
+{
+    int corp = fleet_hold_view(*state, "corp"), other = fleet_hold_view(*state, "default");
+
+    assert_true(corp >= 0);
+    assert_true(other >= 0);
+    assert_int_not_equal(corp, other);
+    assert_int_equal(fleet_hold_view(*state, "corp"), corp);
+}
+
+static void test_a_pool_that_comes_back_has_its_number_again(void **state)
+{
+    int corp = fleet_hold_view(*state, "corp"), other = fleet_hold_view(*state, "default");
+
+    fleet_release_view(*state, (unsigned)corp);
+    assert_int_not_equal(fleet_hold_view(*state, "lab"), corp);
+    assert_int_equal(fleet_hold_view(*state, "corp"), corp);
+    assert_int_equal(fleet_hold_view(*state, "default"), other);
+}
+
+static void test_pools_over_the_limit_wait_until_a_number_is_free(void **state)
+{
+    char longest[RD_TEXT_BYTES + 1] = {0};
+    char name[8];
+
+    memset(longest, 'x', RD_TEXT_BYTES);
+    for (unsigned i = 0; i < RD_MAX_VIEWS; i++) {
+        snprintf(name, sizeof(name), "p%u", i);
+        assert_int_equal(fleet_hold_view(*state, name), i);
     }
-    address = server(RD_MAX_UPSTREAMS);
-    assert_int_equal(fleet_hold(*state, &address), -ENOSPC);
-    fleet_release(*state, 17);
-    assert_int_equal(fleet_hold(*state, &address), 17);
+    assert_int_equal(fleet_hold_view(*state, longest), -ENOSPC);
+    assert_int_equal(fleet_hold_view(*state, "p9"), 9);
+    fleet_release_view(*state, 9);
+    assert_int_equal(fleet_hold_view(*state, longest), -ENOSPC);
+    fleet_release_view(*state, 9);
+    assert_int_equal(fleet_hold_view(*state, longest), 9);
+    assert_int_equal(fleet_hold_view(*state, longest), 9);
+    assert_int_equal(fleet_hold_view(*state, "p9"), -ENOSPC);
 }
 
-static void test_time_outs_in_a_row_make_a_server_suspect(void **state)
+static void test_connections_are_counted_up_to_the_limit(void **state)
 {
-    union rd_address a = server(1);
-    unsigned number = (unsigned)fleet_hold(*state, &a);
+    unsigned number = (unsigned)hold(*state, 1);
 
-    for (int i = 0; i < FLEET_TIMEOUTS_SUSPECT - 1; i++)
-        assert_false(fleet_timed_out(*state, number));
-    assert_true(fleet_timed_out(*state, number));
-    assert_true(fleet_timed_out(*state, number));
-    assert_false(fleet_is_down(*state, number));
+    assert_false(fleet_link(*state, number, 0));
+    assert_true(fleet_link(*state, number, 2));
+    assert_true(fleet_link(*state, number, 2));
+    assert_false(fleet_link(*state, number, 2));
+    fleet_unlink(*state, number);
+    assert_true(fleet_link(*state, number, 2));
+    assert_false(fleet_link(*state, number, 2));
 }
 
-static void test_a_lost_probe_takes_a_server_down_once(void **state)
+/* They close only after the number has gone to another server. */
+static void test_connections_of_a_server_that_went_stay_counted(void **state)
 {
-    union rd_address a = server(1);
-    unsigned number = (unsigned)fleet_hold(*state, &a);
+    unsigned number = (unsigned)hold(*state, 1);
 
-    assert_true(fleet_lost(*state, number));
-    assert_true(fleet_is_down(*state, number));
-    assert_false(fleet_lost(*state, number));
-}
-
-static void test_a_server_that_is_down_is_not_suspected(void **state)
-{
-    union rd_address a = server(1);
-    unsigned number = (unsigned)fleet_hold(*state, &a);
-
-    fleet_lost(*state, number);
-    for (int i = 0; i < 2 * FLEET_TIMEOUTS_SUSPECT; i++)
-        assert_false(fleet_timed_out(*state, number));
-}
-
-static void test_a_reply_starts_the_count_anew(void **state)
-{
-    union rd_address a = server(1);
-    unsigned number = (unsigned)fleet_hold(*state, &a);
-
-    for (int i = 0; i < FLEET_TIMEOUTS_SUSPECT - 1; i++)
-        fleet_timed_out(*state, number);
-    assert_false(fleet_replied(*state, number));
-    for (int i = 0; i < FLEET_TIMEOUTS_SUSPECT - 1; i++)
-        assert_false(fleet_timed_out(*state, number));
-}
-
-static void test_a_reply_brings_a_server_back_once(void **state)
-{
-    union rd_address a = server(1);
-    unsigned number = (unsigned)fleet_hold(*state, &a);
-
-    fleet_lost(*state, number);
-    assert_true(fleet_replied(*state, number));
-    assert_false(fleet_is_down(*state, number));
-    assert_false(fleet_replied(*state, number));
-}
-
-static void test_a_probe_is_given_once_per_interval(void **state)
-{
-    union rd_address a = server(1);
-    unsigned number = (unsigned)fleet_hold(*state, &a);
-
-    assert_true(fleet_probe(*state, number, FLEET_PROBE_NS));
-    assert_false(fleet_probe(*state, number, FLEET_PROBE_NS));
-    assert_false(fleet_probe(*state, number, 2 * FLEET_PROBE_NS - 1));
-    assert_true(fleet_probe(*state, number, 2 * FLEET_PROBE_NS));
-}
-
-static void test_probes_and_clients_questions_have_turns_of_their_own(void **state)
-{
-    union rd_address a = server(1);
-    unsigned number = (unsigned)fleet_hold(*state, &a);
-
-    for (uint64_t i = 1; i <= 10; i++)
-        assert_true(fleet_last_hope(*state, number, i * FLEET_LAST_HOPE_NS));
-    assert_false(fleet_last_hope(*state, number, 11 * FLEET_LAST_HOPE_NS - 1));
-    assert_true(fleet_probe(*state, number, FLEET_PROBE_NS));
+    assert_true(fleet_link(*state, number, 2));
+    fleet_release(*state, number);
+    assert_int_equal(hold(*state, 1), number);
+    assert_true(fleet_link(*state, number, 2));
+    assert_false(fleet_link(*state, number, 2));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_an_address_keeps_its_number, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_released_number_is_another_incarnation, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_full_fleet_takes_no_more_until_one_is_released,
+        cmocka_unit_test_setup_teardown(test_an_address_asked_from_two_sources_is_two_servers,
                                         setup, teardown),
-        cmocka_unit_test_setup_teardown(test_time_outs_in_a_row_make_a_server_suspect, setup,
+        cmocka_unit_test_setup_teardown(test_a_number_stays_as_long_as_one_snapshot_holds_it, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_a_lost_probe_takes_a_server_down_once, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_server_that_is_down_is_not_suspected, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_reply_starts_the_count_anew, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_reply_brings_a_server_back_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_probe_is_given_once_per_interval, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_probes_and_clients_questions_have_turns_of_their_own,
+        cmocka_unit_test_setup_teardown(test_a_number_that_another_gets_is_another_incarnation,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_server_that_comes_back_has_its_number_and_a_clean_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_health_outlives_a_reload, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_pool_keeps_its_number, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_pool_that_comes_back_has_its_number_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_pools_over_the_limit_wait_until_a_number_is_free,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_connections_are_counted_up_to_the_limit, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_connections_of_a_server_that_went_stay_counted, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

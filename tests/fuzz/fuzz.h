@@ -35,6 +35,7 @@ struct slow_message {
     size_t end[3];
     size_t opt, opt_end;
     bool signature;
+    bool soa, ns; /* in authority */
 };
 
 /* Whether DATA is a message in which every byte is accounted for. */
@@ -42,5 +43,10 @@ bool slow_walk(const uint8_t *data, size_t len, struct slow_message *ret_message
 
 /* How many options the LEN bytes at OPTIONS hold, exactly filled; -1: they overrun. */
 int slow_options(const uint8_t *options, size_t len);
+
+/* Where the content of the first option CODE of at least LEAST bytes stands in the LEN bytes at
+ * OPTIONS, which are sound; its length, or -1: there is none. */
+int slow_option(const uint8_t *options, size_t len, unsigned code, unsigned least,
+                size_t *ret_offset);
 
 #endif

@@ -22,6 +22,19 @@ static void check_ede(const uint8_t *data, size_t size, const struct rd_ede *ede
     property(ede->text_len == whole || ede->text_len == 0 || (data[end] & 0xc0) != 0x80);
 }
 
+/* What is told of the other options, by a look for each of them. */
+static void check_others(const uint8_t *data, size_t size, const struct rd_edns *edns)
+{
+    size_t at = 0;
+    int len = slow_option(data + 1, size - 1, 10, 1, &at);
+
+    property(edns->cookie_len == (len < 0 ? 0 : len < 255 ? len : 255));
+    property(len < 0 || edns->cookie_offset == 1 + at);
+    property(len < 0 || (size_t)edns->cookie_offset + edns->cookie_len <= size);
+    property(edns->nsid == (slow_option(data + 1, size - 1, 3, 0, &at) >= 0));
+    property(edns->keepalive == (slow_option(data + 1, size - 1, 11, 0, &at) >= 0));
+}
+
 /* Our OPT with these errors, in ROOM bytes: whole, and read back the same, or not begun. */
 static void check_writing(const uint8_t *data, const struct rd_edns *edns, size_t room)
 {
@@ -43,6 +56,7 @@ static void check_writing(const uint8_t *data, const struct rd_edns *edns, size_
     property(rd_get_u16(rdlength) == rd_writer_offset(&writer) - RD_EDNS_BYTES);
     property(rd_edns_options(written, RD_EDNS_BYTES, rd_get_u16(rdlength), &back));
     property(back.n_ede == edns->n_ede && !back.nsid && back.version == 3);
+    property(back.cookie_len == 0 && !back.keepalive);
     for (unsigned i = 0; i < back.n_ede; i++) {
         property(back.ede[i].code == edns->ede[i].code);
         property(back.ede[i].text_len == edns->ede[i].text_len);
@@ -53,17 +67,19 @@ static void check_writing(const uint8_t *data, const struct rd_edns *edns, size_
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct rd_edns edns = {.n_ede = 77};
+    struct rd_edns edns = {.n_ede = 77, .cookie_len = 66};
 
     if (size == 0 || size > 65535)
         return 0;
     if (!rd_edns_options(data, 1, size - 1, &edns)) {
         property(slow_options(data + 1, size - 1) < 0 && edns.n_ede == 77);
+        property(edns.cookie_len == 66 && !edns.keepalive && !edns.nsid);
         return 0;
     }
     property(edns.n_ede <= RD_EDE_MAX && edns.n_ede <= slow_options(data + 1, size - 1));
     for (unsigned i = 0; i < edns.n_ede; i++)
         check_ede(data, size, &edns.ede[i]);
+    check_others(data, size, &edns);
     check_writing(data, &edns, data[0]);
     return 0;
 }

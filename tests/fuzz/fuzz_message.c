@@ -34,6 +34,21 @@ static void check_skipping(const uint8_t *data, size_t size, const struct rd_mes
     property(at == size && rd_message_skip_record(data, size, at) == 0);
 }
 
+/* What an OPT says is read of its own options, and of no version but ours. */
+static void check_edns(const uint8_t *data, const struct rd_message *message)
+{
+    const struct rd_edns *edns = &message->edns;
+    size_t options = (size_t)message->opt + RD_EDNS_BYTES, at = 0;
+    size_t options_len = edns->present && edns->version == 0 ? message->opt_end - options : 0;
+    int len = slow_option(data + options, options_len, 10, 1, &at);
+
+    property(edns->cookie_len == (len < 0 ? 0 : len < 255 ? len : 255));
+    property(len < 0 || (edns->cookie_offset == options + at &&
+                         edns->cookie_offset + edns->cookie_len <= message->opt_end));
+    property(edns->keepalive == (slow_option(data + options, options_len, 11, 0, &at) >= 0));
+    property(edns->nsid == (slow_option(data + options, options_len, 3, 0, &at) >= 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rd_message message;
@@ -52,6 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         property(message.end[section] == slow.end[section]);
     property(message.opt == slow.opt && message.opt_end == slow.opt_end);
     property(message.edns.present == (slow.opt != 0) && message.tsig == slow.signature);
+    property(message.soa == slow.soa && message.ns == slow.ns);
+    check_edns(data, &message);
     check_skipping(data, size, &message);
     return 0;
 }

@@ -7,6 +7,7 @@ each time. Inputs that fuzzing found are kept beside them under names that begin
 """
 
 import os
+import random
 import struct
 import sys
 
@@ -124,6 +125,13 @@ def message_seeds():
         'rdlength-short': full.replace(b'\0\4\xc0\0\2\1', b'\0\3\xc0\0\2\1'),
         'owner-loop': plain[:6] + b'\0\1' + plain[8:] + b'\xc0\x1d' + bytes(10),
         'class-any': plain[:6] + b'\0\1' + plain[8:] + b'\xc0\x0c\0\1\0\xff' + bytes(6),
+        'authority-soa': reply(edns=0, authority=[
+            (ZONE, 'SOA', 'ns.example. mail.example. 1 7200 900 604800 300')]),
+        'referral': reply(authority=[(ZONE, 'NS', 'ns.example.')]),
+        'opt-cookie': plain[:10] + b'\0\1' + plain[12:] + opt[:-2] + b'\0\x10' +
+                      option(11) + option(10, b'12345678'),
+        'opt-version-1': plain[:10] + b'\0\1' + plain[12:] + opt[:6] + b'\1' + opt[7:-2] +
+                         b'\0\x0c' + option(10, b'12345678'),
         'tsig': plain[:10] + b'\0\1' + plain[12:] + b'\0\0\xfa\0\xff' + bytes(6),
         'sig0': plain[:10] + b'\0\1' + plain[12:] + b'\0\0\x18\0\xff\0\0\0\0\0\x13' + bytes(19),
     })
@@ -136,6 +144,10 @@ def edns_seeds():
         'none': b'',
         'nsid': option(3),
         'cookie': option(10, b'12345678'),
+        'cookie-both': option(10, b'12345678' + b'server--' * 4),
+        'cookie-empty-first': option(10) + option(10, b'12345678') + option(10, b'87654321'),
+        'cookie-300': option(10, bytes(300)),
+        'keepalive': option(11) + option(11, b'\0\1'),
         'subnet': option(8, b'\0\1\x18\0\xc0\0\2'),
         'padding': option(12, bytes(40)),
         'ede': dns.edns.EDEOption(22, 'none answers').to_wire(),
@@ -160,11 +172,75 @@ def edns_seeds():
     return seeds
 
 
+def piece(stream, data):
+    """A step of fuzz_stream.c: these bytes come on a stream."""
+    return bytes([stream, len(data)]) + data
+
+
+def run(stream, size):
+    """A step: so many bytes of no meaning come, or up to two less."""
+    return bytes([stream | 1 << 2 | (size - 1) // 768 << 5, (size - 1) % 768 // 3])
+
+
+def framed(*sizes):
+    return b''.join(struct.pack('!H', size) + bytes(range(size)) for size in sizes)
+
+
+def stream_seeds():
+    """The first byte is the number of buffers, the rest are steps."""
+    end, pause, go_on, close, receive, release = (kind << 2 for kind in range(2, 8))
+    eight = receive | 7 << 5
+    three = framed(12, 30, 0)
+    large = struct.pack('!H', 5000)
+    parts = b''.join(piece(i, framed(40)[:20]) for i in range(4))
+    seeds = {
+        'whole': piece(0, framed(12)) + bytes([receive]),
+        'several': piece(0, three) + bytes([eight, release]),
+        'one-by-one': b''.join(piece(1, bytes([byte])) + bytes([receive]) for byte in three),
+        'head-cut': piece(0, three[:15]) + bytes([eight]) + piece(0, three[15:]) + bytes([eight]),
+        'empty': piece(2, bytes(9)) + bytes([receive, eight, end | 2, receive]),
+        'large': piece(0, large) + run(0, 512) * 10 + bytes([eight]),
+        'large-in-turn': piece(0, large) + (run(0, 700) + bytes([receive])) * 8,
+        'parts': parts + bytes([eight, eight]) + parts + bytes([eight]),
+        'parts-large': b''.join(piece(i, large + b'x') + bytes([receive]) for i in range(4)),
+        'paused': bytes([pause]) + piece(0, three) + bytes([eight, go_on, eight]),
+        'paused-with-chunk': b''.join(piece(i, three) + bytes([pause | i]) for i in range(4)) +
+                             bytes([eight, go_on, go_on | 1, eight, eight]),
+        'held': b''.join(piece(0, three) + bytes([eight]) for _ in range(4)) + bytes([release]),
+        'ended-in-part': piece(3, three[:20]) + bytes([eight, end | 3, eight]),
+        'closed-in-part': piece(3, three[:20]) + bytes([eight, close | 3, eight]),
+    }
+    return {f'{name}-{sizes}': bytes([sizes]) + steps
+            for name, steps in seeds.items() for sizes in (0, 0x1f)}
+
+
+def suffix_seeds():
+    """The first byte is the number of entries; names are codes of labels behind their number."""
+    raw = b'\xe0\2a\0b'
+    alike = b''.join(bytes([2, top, 0]) for top in range(48))
+    return {
+        'none': b'\0\1\0\2\0\1',
+        'root': b'\1\0\0\1\0\2\0\1',
+        'nested': b'\3\1\0\2\0\1\3\0\1\2\4\0\1\2\3\3\0\1\3',
+        'equal': b'\2\2\0\1\2\0\1\3\0\1\2',
+        'beside': b'\2\1\0\1\1\2\1\0\2\0\0',
+        'ends-differ': b'\3\1\x1c\1\x3c\1\x7c\1\x1c\1\x3c\1\x7c\1\xbc',
+        'heads-alike': b'\4\1\x0c\1\x10\1\x14\1\x18\1\x0c\1\x10\1\x14\1\x18',
+        'long': b'\1\4\x1c\x1d\x1e\x1f\4\x1c\x1d\x1e\x1f\4\x1c\x1d\x1e\x1c',
+        'raw': b'\1\1' + raw + b'\2' + raw + b'\0\1' + raw,
+        'alike-below-others': b'\x30' + alike + alike,
+        'many': b'\x30' + b''.join(bytes([1, i]) for i in range(48)) +
+                bytes([2, 0, 47, 3, 1, 2, 3]),
+    }
+
+
 def main():
+    random.seed(1)  # dnspython shuffles the records of an RRset
     here = os.path.dirname(os.path.abspath(__file__))
     root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(here, 'corpus')
     for target, seeds in (('name', name_seeds()), ('message', message_seeds()),
-                          ('edns', edns_seeds())):
+                          ('edns', edns_seeds()), ('stream', stream_seeds()),
+                          ('suffix', suffix_seeds())):
         folder = os.path.join(root, target)
         os.makedirs(folder, exist_ok=True)
         for name, data in seeds.items():

@@ -136,6 +136,18 @@ int slow_options(const uint8_t *options, size_t len)
     return count;
 }
 
+int slow_option(const uint8_t *options, size_t len, unsigned code, unsigned least,
+                size_t *ret_offset)
+{
+    for (size_t at = 0; at < len; at += 4 + u16(options + at + 2)) {
+        if (u16(options + at) != code || u16(options + at + 2) < least)
+            continue;
+        *ret_offset = at + 4;
+        return (int)u16(options + at + 2);
+    }
+    return -1;
+}
+
 /* The record at START; where it ends, or 0. */
 static size_t record(const uint8_t *data, size_t len, size_t start, int section,
                      struct slow_message *message)
@@ -155,6 +167,8 @@ static size_t record(const uint8_t *data, size_t len, size_t start, int section,
                    ? end
                    : 0;
     }
+    message->soa |= section == 1 && u16(data + at) == 6;
+    message->ns |= section == 1 && u16(data + at) == 2;
     if (section == 2 && u16(data + at) == 250)
         message->signature = true;
     if (section == 2 && u16(data + at) == 24 && end - at >= 12 && u16(data + at + 10) == 0)

@@ -38,13 +38,13 @@ class SilentTest(ForwarderCase):
     def test_silence_becomes_servfail(self):
         self.serve(silent)
         start = time.monotonic()
-        answer = self.client.query("silent.test", seconds=8)
+        answer = self.client.query("silent.example", seconds=8)
         took = time.monotonic() - start
         self.assert_failed(answer, NO_REACHABLE)
-        self.assertEqual(answer.qname, wire.name("silent.test"))
+        self.assertEqual(answer.qname, wire.name("silent.example"))
         self.assertGreaterEqual(took, PATIENCE_S - 0.5)
         self.assertLessEqual(took, patience(PATIENCE_S + 1))
-        self.check_packets(self.upstream.asked("silent.test"))
+        self.check_packets(self.upstream.asked("silent.example"))
         stats = self.ringdns.stats()
         self.assertEqual(stats["failed_timeout"], 1)
         self.assertEqual(stats["upstream_sent"], len(self.upstream.log()))
@@ -53,7 +53,7 @@ class SilentTest(ForwarderCase):
 
     def test_no_ede_for_a_client_without_edns(self):
         self.serve(silent)
-        answer = self.client.query("plain.silent.test", edns=False, seconds=8)
+        answer = self.client.query("plain.silent.example", edns=False, seconds=8)
         self.assertEqual(answer.rcode, wire.SERVFAIL)
         self.assertIsNone(answer.edns)
 
@@ -64,7 +64,7 @@ class SilentTest(ForwarderCase):
 
         self.serve(behave, addresses=("127.0.0.1", "127.0.0.2"))
         for i in range(12):
-            self.client.send(wire.query(f"q{i}.two.test"))
+            self.client.send(wire.query(f"q{i}.two.example"))
         for _ in range(12):
             self.assert_address(self.client.answer())
         by_name = collections.defaultdict(list)
@@ -79,14 +79,14 @@ class SilentTest(ForwarderCase):
     def test_packets_for_a_question_are_bounded_with_several_servers(self):
         addresses = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
         self.serve(silent, addresses=addresses)
-        self.assert_failed(self.client.query("three.test", seconds=8), NO_REACHABLE)
+        self.assert_failed(self.client.query("three.example", seconds=8), NO_REACHABLE)
         per_server = collections.Counter(each.server for each in self.upstream.log())
         self.assertLessEqual(max(per_server.values()), PER_SERVER)
         self.assertEqual(set(per_server), set(addresses))
 
     def test_closed_port_is_a_network_error(self):
         self.start([("127.0.0.1", free_port())])
-        answer = self.client.query("closed.test", seconds=8)
+        answer = self.client.query("closed.example", seconds=8)
         self.assert_failed(answer, NETWORK_ERROR)
         stats = self.ringdns.stats()
         self.assertGreaterEqual(stats["ports_errors"], 1)
@@ -98,19 +98,19 @@ class SilentTest(ForwarderCase):
         self.ringdns.stop()
         self.start([("127.0.0.1", free_port()), self.upstream.servers[0]])
         for i in range(8):
-            self.assert_address(self.client.query(f"q{i}.closed.test"))
+            self.assert_address(self.client.query(f"q{i}.closed.example"))
 
     def test_slow_reply_is_not_lost(self):
         """Slower than the first time-outs, and within the client's patience."""
         self.serve(lambda arrival: [Send(wire.address_reply(arrival.message, "192.0.2.1"), 2.5)])
-        self.assert_address(self.client.query("slow.test", seconds=8))
-        self.assertLessEqual(len(self.upstream.asked("slow.test")), PER_SERVER)
+        self.assert_address(self.client.query("slow.example", seconds=8))
+        self.assertLessEqual(len(self.upstream.asked("slow.example")), PER_SERVER)
         self.assert_no_more()
 
     def test_lost_packet_is_sent_again(self):
         self.serve(lambda arrival: good(arrival) if arrival.nth else [])
-        self.assert_address(self.client.query("lost.test"))
-        self.check_packets(self.upstream.asked("lost.test"))
+        self.assert_address(self.client.query("lost.example"))
+        self.check_packets(self.upstream.asked("lost.example"))
 
 
 class DownTest(ForwarderCase):
@@ -119,7 +119,7 @@ class DownTest(ForwarderCase):
         count = int(seconds * rate)
         start = time.monotonic()
         for i in range(count):
-            self.client.send(wire.query(f"{prefix}{i}.down.test"))
+            self.client.send(wire.query(f"{prefix}{i}.down.example"))
             while time.monotonic() < start + i / rate:
                 self.client.sock.settimeout(0.001)
                 try:
@@ -132,9 +132,8 @@ class DownTest(ForwarderCase):
         self.codes = collections.Counter()
         self.serve(silent, addresses=("127.0.0.1", "127.0.0.2"))
         for i in range(30):
-            self.client.send(wire.query(f"first{i}.down.test"))
-        self.ringdns.wait_stats(lambda now: now["servers_down"] >= 2, 8)
-        self.ringdns.wait_quiet(8)
+            self.client.send(wire.query(f"first{i}.down.example"))
+        self.ringdns.wait_stats(lambda now: now["servers_down"] >= 2 and not now["waiters"], 8)
 
         before = len(self.upstream.log())
         asked = self.flood("while", 2)
@@ -147,7 +146,7 @@ class DownTest(ForwarderCase):
         self.upstream.behaviour = good
         start = time.monotonic()
         probe = self.new_client()
-        wait_until(lambda: probe.query(f"again{time.monotonic_ns()}.down.test").rcode == 0, 10,
+        wait_until(lambda: probe.query(f"again{time.monotonic_ns()}.down.example").rcode == 0, 10,
                    "the servers came back and were not used again")
         self.assertLess(time.monotonic() - start, patience(5))
         self.ringdns.wait_stats(lambda now: now["servers_up"] >= 1)
@@ -157,13 +156,13 @@ class DownTest(ForwarderCase):
         self.serve(lambda arrival: good(arrival) if arrival.server in alive else [],
                    addresses=("127.0.0.1", "127.0.0.2"))
         for i in range(60):
-            self.client.send(wire.query(f"first{i}.down.test"))
+            self.client.send(wire.query(f"first{i}.down.example"))
         for _ in range(60):
             self.assert_address(self.client.answer())
         self.ringdns.wait_stats(lambda now: now["servers_down"] == 1)
         before = self.ringdns.stats()["upstream_resent"]
         for i in range(100):
-            self.assert_address(self.client.query(f"second{i}.down.test"))
+            self.assert_address(self.client.query(f"second{i}.down.example"))
         # Copies that look for its return are allowed, waiting for it is not.
         self.assertLess(self.ringdns.stats()["upstream_resent"] - before, 20)
 
@@ -172,7 +171,8 @@ class DownTest(ForwarderCase):
         answered = []
 
         def back():
-            answered.append(self.client.query(f"third{len(answered)}.down.test", seconds=8).rcode)
+            name = f"third{len(answered)}.down.example"
+            answered.append(self.client.query(name, seconds=8).rcode)
             return self.ringdns.stats()["servers_up"] >= 1
         wait_until(back, 15, "the second server came back and was not found")
         self.assertLess(answered.count(wire.SERVFAIL), 10)

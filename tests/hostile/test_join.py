@@ -28,7 +28,7 @@ class JoinTest(ForwarderCase):
 
     def test_clients_retransmission_joins_its_query(self):
         self.serve(late)
-        query = wire.query("again.join.test")
+        query = wire.query("again.join.example")
         for _ in range(5):
             self.client.send(query)
         self.assert_address(self.client.answer())
@@ -40,7 +40,7 @@ class JoinTest(ForwarderCase):
     def test_another_id_of_the_same_client_gets_its_own_answer(self):
         self.serve(late)
         for ident in (1, 2, 3):
-            self.client.send(wire.query("other.join.test", ident=ident))
+            self.client.send(wire.query("other.join.example", ident=ident))
         answers = [self.client.answer() for _ in range(3)]
         self.assertEqual({each.id for each in answers}, {1, 2, 3})
         for each in answers:
@@ -50,7 +50,7 @@ class JoinTest(ForwarderCase):
 
     def test_the_same_id_from_another_port_gets_its_own_answer(self):
         self.serve(late)
-        query = wire.query("port.join.test")
+        query = wire.query("port.join.example")
         clients = self.clients(3)
         for client in clients:
             client.send(query)
@@ -67,7 +67,7 @@ class JoinTest(ForwarderCase):
         clients = self.clients(50)
         asked = {}
         for i in range(1000):
-            name = wire.spelling(wire.name("Crowded-House.Some-Label.join.test"), rnd)
+            name = wire.spelling(wire.name("Crowded-House.Some-Label.join.example"), rnd)
             asked[clients[i % 50], i // 50] = name, rnd.random() < 0.7
         for (client, ident), (name, edns) in asked.items():
             client.send(wire.query(name, ident=ident, edns=edns))
@@ -119,11 +119,11 @@ class JoinTest(ForwarderCase):
     def test_what_makes_answers_differ_is_not_joined(self):
         """Name, type, DO and CD tell questions apart."""
         self.serve(late)
-        queries = [wire.query("apart.join.test"), wire.query("apart.join.test", wire.AAAA),
-                   wire.query("apart.join.test", do=True),
-                   wire.query("apart.join.test", flags=wire.RD | wire.CD),
-                   wire.query("apart.join.test", do=True, flags=wire.RD | wire.CD),
-                   wire.query("bpart.join.test")]
+        queries = [wire.query("apart.join.example"), wire.query("apart.join.example", wire.AAAA),
+                   wire.query("apart.join.example", do=True),
+                   wire.query("apart.join.example", flags=wire.RD | wire.CD),
+                   wire.query("apart.join.example", do=True, flags=wire.RD | wire.CD),
+                   wire.query("bpart.join.example")]
         for ident, query in enumerate(queries):
             self.client.send(ident.to_bytes(2, "big") + query[2:])
         answers = [self.client.answer() for _ in queries]
@@ -133,13 +133,13 @@ class JoinTest(ForwarderCase):
     def test_what_makes_no_difference_is_joined(self):
         """AD, Z, EDNS or not, its size and options, spelling."""
         self.serve(late)
-        queries = [wire.query("alike.join.test"), wire.query("ALIKE.join.test"),
-                   wire.query("alike.join.test", edns=False),
-                   wire.query("alike.join.test", size=512),
-                   wire.query("alike.join.test", flags=wire.RD | wire.AD),
-                   wire.query("alike.join.test", flags=wire.RD | wire.Z),
-                   wire.query("alike.join.test", options=wire.option(wire.NSID)),
-                   wire.query("alike.join.test", options=wire.option(wire.COOKIE, b"12345678"))]
+        queries = [wire.query("alike.join.example"), wire.query("ALIKE.join.example"),
+                   wire.query("alike.join.example", edns=False),
+                   wire.query("alike.join.example", size=512),
+                   wire.query("alike.join.example", flags=wire.RD | wire.AD),
+                   wire.query("alike.join.example", flags=wire.RD | wire.Z),
+                   wire.query("alike.join.example", options=wire.option(wire.NSID)),
+                   wire.query("alike.join.example", options=wire.option(wire.COOKIE, b"12345678"))]
         for ident, query in enumerate(queries):
             self.client.send(ident.to_bytes(2, "big") + query[2:])
         answers = [self.client.answer() for _ in queries]
@@ -150,8 +150,8 @@ class JoinTest(ForwarderCase):
         """Nothing is answered from memory."""
         self.serve()
         for count in (1, 2, 3):
-            self.assert_address(self.client.query("memory.join.test"))
-            self.assertEqual(len(self.upstream.asked("memory.join.test")), count)
+            self.assert_address(self.client.query("memory.join.example"))
+            self.assertEqual(len(self.upstream.asked("memory.join.example")), count)
 
 
 class FullTest(ForwarderCase):
@@ -164,7 +164,7 @@ class FullTest(ForwarderCase):
         for _ in range(served):
             self.assert_address(self.client.answer())
         self.upstream.behaviour = late
-        self.assert_address(self.client.query("well.full.test"))
+        self.assert_address(self.client.query("well.full.example"))
         self.assert_no_more()
 
     def assert_refusals(self, count):
@@ -177,7 +177,7 @@ class FullTest(ForwarderCase):
     def test_questions_full(self):
         self.serve(silent, config={"in-flight": {"queries": 16}})
         for i in range(40):
-            self.client.send(wire.query(f"q{i}.full.test"))
+            self.client.send(wire.query(f"q{i}.full.example"))
         self.assert_refusals(24)
         stats = self.ringdns.stats()
         self.assertEqual(stats["failed_slots"], 24)
@@ -188,10 +188,10 @@ class FullTest(ForwarderCase):
     def test_questions_full_does_not_keep_others_from_joining(self):
         self.serve(silent, config={"in-flight": {"queries": 16}})
         for i in range(16):
-            self.client.send(wire.query(f"q{i}.full.test", ident=i))
-        self.upstream.wait_asked("q15.full.test")
+            self.client.send(wire.query(f"q{i}.full.example", ident=i))
+        self.upstream.wait_asked("q15.full.example")
         other = self.new_client()
-        other.send(wire.query("q7.full.test"))
+        other.send(wire.query("q7.full.example"))
         self.ringdns.wait_stats(lambda now: now["waiters"] == 17)
         self.assertEqual(self.ringdns.stats()["failed_slots"], 0)
         self.release(16)
@@ -200,7 +200,7 @@ class FullTest(ForwarderCase):
     def test_waiters_full_with_one_question(self):
         self.serve(silent, config={"in-flight": {"waiters": 16}})
         for i in range(40):
-            self.client.send(wire.query("one.full.test", ident=i))
+            self.client.send(wire.query("one.full.example", ident=i))
         self.assert_refusals(24)
         stats = self.ringdns.stats()
         self.assertEqual(stats["failed_waiters"], 24)
@@ -211,7 +211,7 @@ class FullTest(ForwarderCase):
         """A question for which nobody can wait is not asked."""
         self.serve(silent, config={"in-flight": {"waiters": 16}})
         for i in range(40):
-            self.client.send(wire.query(f"q{i}.full.test"))
+            self.client.send(wire.query(f"q{i}.full.example"))
         self.assert_refusals(24)
         stats = self.ringdns.stats()
         self.assertEqual(stats["failed_waiters"], 24)

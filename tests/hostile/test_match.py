@@ -2,13 +2,12 @@
 """Which replies count (RFC 5452 section 9): both addresses, both ports, ID, QR, opcode and the
 question must be those of that very query. Whatever else comes does not end the wait."""
 
-import random
 import struct
 import unittest
 
 from support import wire
 from support.case import ForwarderCase
-from support.hostile import Send
+from support.hostile import Send, good
 from support.process import wait_until
 
 BAD, GOOD = "203.0.113.66", "192.0.2.1"
@@ -134,16 +133,29 @@ BROKEN = {
 }
 
 
+def is_guess(title):
+    """A reply with an ID that was never used: the third at one port sends the question by TCP."""
+    return "ID" in title
+
+
+def right(arrival):
+    return good(arrival, GOOD)
+
+
 class MatchTest(ForwarderCase):
+    """Blind spoofing: a reply counts only if both addresses, both ports, ID, QR, opcode, and the
+    question (name, type, class) match that very query. And TuDoor: a bad packet does not end the
+    wait."""
+
     def check(self, cases):
         """Each of CASES comes before the right reply; the client sees the latter alone."""
         def behave(arrival):
             title = titles[arrival.message.qname]
-            right = Send(wire.address_reply(arrival.message, GOOD), delay=0.02)
-            return [Send(cases[title](arrival.message)), right]
+            return [Send(cases[title](arrival.message)),
+                    Send(wire.address_reply(arrival.message, GOOD), delay=0.02)]
 
-        titles = {wire.name(f"m{i}.wrong.test"): title for i, title in enumerate(cases)}
-        self.serve(behave)
+        titles = {wire.name(f"m{i}.wrong.example"): title for i, title in enumerate(cases)}
+        self.serve(behave, tcp=right)
         for qname, title in titles.items():
             with self.subTest(title):
                 before = self.ringdns.stats()
@@ -163,17 +175,34 @@ class MatchTest(ForwarderCase):
     def test_broken_packet_does_not_end_the_wait(self):
         self.check(BROKEN)
 
+    def test_tudoor(self):
+        """U sends 0 bytes, 11 bytes, QR=0, opcode 5, FORMERR without a question, TC with a wrong
+        ID, then a good reply: the client gets the good one."""
+        makes = [{**WRONG, **BROKEN}[title] for title in (
+            "0 bytes", "11 bytes", "QR=0", "opcode 5", "FORMERR without a question",
+            "TC with a wrong ID")]
+        for io in ("uring", "syscall"):
+            with self.subTest(io=io):
+                self.serve(lambda arrival: [Send(make(arrival.message)) for make in makes] + [
+                    Send(wire.address_reply(arrival.message, GOOD), delay=0.05)], io=io)
+                self.assert_address(self.client.query("tudoor.example"), GOOD)
+                self.assert_no_more()
+                stats = self.ringdns.stats()
+                self.assertEqual((self.bad(stats), stats["upstream_sent"]), (len(makes), 1))
+
     def test_all_broken_packets_before_one_good_reply(self):
+        makes = [make for title, make in {**WRONG, **BROKEN}.items() if not is_guess(title)]
+
         def behave(arrival):
-            bad = [Send(make(arrival.message)) for make in (*WRONG.values(), *BROKEN.values())]
-            return bad + [Send(wire.address_reply(arrival.message, GOOD), delay=0.1)]
+            return [Send(make(arrival.message)) for make in makes] + \
+                   [Send(wire.address_reply(arrival.message, GOOD), delay=0.1)]
 
         self.serve(behave)
-        self.assert_address(self.client.query("all.wrong.test"), GOOD)
+        self.assert_address(self.client.query("all.wrong.example"), GOOD)
         self.assert_no_more()
         stats = self.ringdns.stats()
-        self.assertEqual(self.bad(stats), len(WRONG) + len(BROKEN))
-        self.assertEqual(stats["replies_accepted"], 1)
+        self.assertEqual(self.bad(stats), len(makes))
+        self.assertEqual((stats["replies_accepted"], stats["upstream_sent"]), (1, 1))
 
     def test_bad_replies_are_counted_by_reason(self):
         cases = {
@@ -188,14 +217,14 @@ class MatchTest(ForwarderCase):
         for field in cases:
             with self.subTest(field):
                 before = self.ringdns.stats()[field]
-                self.assert_address(self.client.query(f"{field.replace('_', '-')}.test"), GOOD)
+                self.assert_address(self.client.query(f"{field.replace('_', '-')}.example"), GOOD)
                 self.assertEqual(self.ringdns.stats()[field], before + 1)
 
     def test_reply_from_another_port_of_the_server(self):
         self.other = self.udp_socket()
         self.serve(lambda arrival: [Send(forged(arrival.message), via=self.other),
                                     Send(wire.address_reply(arrival.message, GOOD), delay=0.05)])
-        self.assert_address(self.client.query("port.wrong.test"), GOOD)
+        self.assert_address(self.client.query("port.wrong.example"), GOOD)
         self.assert_no_more()
 
     def test_reply_from_another_address_and_the_same_port(self):
@@ -203,43 +232,28 @@ class MatchTest(ForwarderCase):
                                     Send(wire.address_reply(arrival.message, GOOD), delay=0.05)])
         self.other = self.upstream.other_socket("127.0.0.9", self.upstream.port)
         self.addCleanup(self.other.close)
-        self.assert_address(self.client.query("address.wrong.test"), GOOD)
+        self.assert_address(self.client.query("address.wrong.example"), GOOD)
         self.assert_no_more()
 
     def test_reply_to_another_of_our_ports(self):
         """Questions are under way from several ports; each port is first sent what belongs to the
         others."""
         self.serve(lambda arrival: [])
-        names = [f"q{i}.crossed.test" for i in range(8)]
+        names = [f"q{i}.crossed.example" for i in range(8)]
         for name in names:
             self.client.send(wire.query(name))
         waiting = [self.upstream.wait_asked(name)[0] for name in names]
         self.assertGreaterEqual(len({each.peer for each in waiting}), 2)
-        crossed = [(one, two) for one in waiting for two in waiting if one.peer != two.peer]
-        for one, two in crossed:
-            self.upstream.send(forged(one.message), two.peer)
+        crossed = [(one, peer) for peer in {each.peer for each in waiting}
+                   for one in [each for each in waiting if each.peer != peer][:2]]
+        for one, peer in crossed:
+            self.upstream.send(forged(one.message), peer)
         for each in waiting:
             self.upstream.send(wire.address_reply(each.message, GOOD), each.peer)
         for _ in names:
             self.assert_address(self.client.answer(), GOOD)
         self.assert_no_more()
         self.assertEqual(self.bad(self.ringdns.stats()), len(crossed))
-
-    def test_a_thousand_wrong_ids_before_the_right_one(self):
-        def behave(arrival):
-            if arrival.nth:
-                return []
-            ids = random.sample([i for i in range(65536) if i != arrival.message.id], 1000)
-            return [Send(forged(arrival.message, ident=ident), delay=n // 50 * 0.01)
-                    for n, ident in enumerate(ids)] + \
-                   [Send(wire.address_reply(arrival.message, GOOD), delay=0.3)]
-
-        self.serve(behave)
-        self.assert_address(self.client.query("flood.test"), GOOD)
-        stats = self.ringdns.stats()
-        self.assertEqual(stats["replies_bad_unknown_id"] + stats["dropped_port"], 1000)
-        self.assertGreaterEqual(stats["replies_bad_unknown_id"], 900)
-        self.assert_no_more()
 
     def test_reply_to_any_of_its_packets_counts(self):
         """The first packet is answered only when a retransmission has been sent."""
@@ -252,13 +266,14 @@ class MatchTest(ForwarderCase):
             return [Send(wire.address_reply(first[0].message, GOOD), to=first[0].peer)]
 
         self.serve(behave)
-        self.assert_address(self.client.query("late.test"), GOOD)
+        self.assert_address(self.client.query("late.example"), GOOD)
         one, two = self.upstream.log()[:2]
         self.assertNotEqual((one.peer[1], one.message.id), (two.peer[1], two.message.id))
 
 
 class LateTest(ForwarderCase):
-    """Replies that come when their question is over, and its slot has been given to another."""
+    """A late completion meets a reused slot: replies that come when their question is over, and
+    its slot has been given to another; IDs 0 and 65535 among them."""
 
     def test_second_reply_meets_the_next_question_in_the_slot(self):
         earlier = []
@@ -273,29 +288,32 @@ class LateTest(ForwarderCase):
             earlier.append(arrival)
             return late + [Send(wire.address_reply(arrival.message, GOOD), delay=0.01)]
 
-        self.serve(behave, config={"in-flight": {"queries": 16}})
+        self.serve(behave, tcp=right, config={"in-flight": {"queries": 16}})
         for i in range(24):
-            self.assert_address(self.client.query(f"q{i}.late.test"), GOOD)
+            self.assert_address(self.client.query(f"q{i}.late.example"), GOOD)
         self.assert_no_more()
-        self.assertEqual(self.ringdns.stats()["replies_accepted"], 24)
+        stats = self.ringdns.stats()
+        self.assertEqual(stats["replies_accepted"], 24)
+        self.assertGreater(stats["replies_late"], 0)
 
     def test_replies_after_the_questions_were_given_up(self):
-        """A table of 16 is filled, given up, filled again; then the first 16 are answered."""
-        self.serve(lambda arrival: [], config={"in-flight": {"queries": 16}})
+        """A table is filled, given up, filled again; then the first are answered. One place more
+        than questions: a probe of the server may be under way."""
+        self.serve(lambda arrival: [], config={"in-flight": {"queries": 17}})
         for i in range(16):
-            self.client.send(wire.query(f"old{i}.late.test"))
+            self.client.send(wire.query(f"old{i}.late.example"))
         for _ in range(16):
             self.assertEqual(self.client.answer(8).rcode, wire.SERVFAIL)
         old = self.upstream.log()
         self.assertGreaterEqual(len(old), 16)
         # The server is taken for down by now; it answers until it is not.
         self.upstream.behaviour = lambda arrival: [Send(wire.address_reply(arrival.message, GOOD))]
-        wait_until(lambda: self.client.query("up.late.test").rcode == wire.NOERROR, 10,
+        wait_until(lambda: self.client.query("up.late.example").rcode == wire.NOERROR, 10,
                    "the server came back and was not used again")
         self.upstream.behaviour = lambda arrival: []
         for i in range(16):
-            self.client.send(wire.query(f"new{i}.late.test"))
-        waiting = [self.upstream.wait_asked(f"new{i}.late.test")[0] for i in range(16)]
+            self.client.send(wire.query(f"new{i}.late.example"))
+        waiting = [self.upstream.wait_asked(f"new{i}.late.example")[0] for i in range(16)]
         for each in old:
             self.upstream.send(forged(each.message), each.peer)
             for new in waiting:
@@ -313,14 +331,14 @@ class LateTest(ForwarderCase):
                     if ident != arrival.message.id] + \
                    [Send(wire.address_reply(arrival.message, GOOD), delay=0.01)]
 
-        self.serve(behave)
+        self.serve(behave, tcp=right)
         for i in range(20):
-            self.assert_address(self.client.query(f"edge{i}.test"), GOOD)
+            self.assert_address(self.client.query(f"edge{i}.example"), GOOD)
         for arrival in self.upstream.log():
             for ident in (0, 65535):
                 self.upstream.send(forged(arrival.message, ident=ident), arrival.peer)
         self.assert_no_more()
-        self.assert_address(self.client.query("after.edge.test"), GOOD)
+        self.assert_address(self.client.query("after.edge.example"), GOOD)
         self.assertGreaterEqual(self.ringdns.stats()["replies_bad_unknown_id"], 20)
 
 

@@ -4,21 +4,23 @@ resolvers that walk, Ringdns in front, and in front of that what people use: dig
 and a mail that finds its way by MX.
 
 All in one namespace: every server has an address of its own, at port 53; /etc/resolv.conf there
-names Ringdns.
+names Ringdns. And all of it in several ways: over TCP on either side, over IPv6, with a resolver
+that is dead.
 """
 
 import unittest
 
-from support import dig, wire
-from support.client import Client
+from support import dig
 from support.netns import Namespace
-from support.ringdns import Ringdns
+from support.places import upstreams
+from support.ringdns import Ringdns, endpoint
 from support.servers import Knot, Nsd, Unbound
 from support.smtp import Sink
 
 ROOT, COM, EDU, ARPA = "127.10.0.1", "127.10.0.2", "127.10.0.3", "127.10.0.4"
 UMASS, UTOPIA, IBM, REVERSE = "127.10.1.1", "127.10.1.2", "127.10.1.3", "127.10.1.4"
 RESOLVERS = ("127.20.0.1", "127.20.0.2")
+RESOLVERS6 = ("fd00:20::1", "fd00:20::2")
 MAIL_HOST = "127.30.0.25"
 MAIL_HOST_2 = "127.30.0.26"
 
@@ -96,23 +98,56 @@ servereast.backup2 A 198.51.100.7
 
 
 class HierarchyTest(unittest.TestCase):
+    """What differs from one way to the other; here it is UDP over IPv4."""
+
+    listen = "127.0.0.1"
+    resolver_addresses = RESOLVERS
+    transport = "auto"      # to the resolvers
+    client_tcp = False      # whether clients use nothing else
+
     @classmethod
     def setUpClass(cls):
-        cls.namespace = cls.enterClassContext(Namespace({"resolv.conf": "nameserver 127.0.0.1\n"}))
+        options = "options use-vc\n" if cls.client_tcp else ""
+        cls.namespace = cls.enterClassContext(
+            Namespace({"resolv.conf": f"nameserver {cls.listen}\n{options}"}))
+        for address in RESOLVERS6:
+            cls.namespace.ip(f"addr add {address}/128 dev lo nodad")
+        # With an address of one family alone getaddrinfo() would not give those of the other.
+        cls.namespace.ip("addr add 10.20.0.1/32 dev lo")
         for address, (kind, origin, text) in ZONES.items():
             cls.enterClassContext(
                 kind({origin: text}, addresses=(address,), namespace=cls.namespace))
         cls.resolvers = [
             cls.enterClassContext(Unbound(hints=ROOT, addresses=(address,), probe="com",
                                           namespace=cls.namespace))
-            for address in RESOLVERS]
+            for address in cls.resolver_addresses]
 
     def setUp(self):
+        default = {"servers": [endpoint(address, 53) for address in self.resolver_addresses],
+                   "transport": self.transport}
         self.ringdns = self.enterContext(Ringdns(
-            [(address, 53) for address in RESOLVERS], namespace=self.namespace))
+            listen=(self.listen,), config={"upstreams": {"default": default}},
+            namespace=self.namespace))
+        self.tools = False  # whether the test lets others ask that may use UDP whatever we say
+
+    def tearDown(self):
+        """It really went the way that the class is about."""
+        stats = self.ringdns.wait_quiet()
+        self.assertGreater(stats["queries_tcp" if self.client_tcp else "queries_udp"], 0)
+        if self.client_tcp and not self.tools:
+            self.assertEqual(stats["queries_udp"], 0)
+        if self.transport == "tcp":
+            self.assertEqual(self.sent("sent"), 0)
+            self.assertGreater(self.sent("sent_tcp"), 0)
+        else:
+            self.assertGreater(self.sent("sent"), 0)
+
+    def sent(self, counter):
+        return sum(each["counters"][counter] for each in upstreams(self.ringdns))
 
     def dig(self, name, rtype, *options):
-        return dig.ask(("127.0.0.1", 53), [(name, rtype)], options,
+        tcp = ("+tcp",) if self.client_tcp else ()
+        return dig.ask((self.listen, 53), [(name, rtype)], (*tcp, *options),
                        preexec=(self.namespace.join,))[0]
 
     def check_names(self):
@@ -141,12 +176,13 @@ class HierarchyTest(unittest.TestCase):
                             ("networkutopia.com", "TXT"), ("nowhere.com", "A"),
                             ("umass.edu", "MX"), (".", "NS"), ("com", "SOA")):
             with self.subTest(name, rtype=rtype):
-                direct, = dig.ask((RESOLVERS[0], 53), [(name, rtype)],
+                direct, = dig.ask((self.resolver_addresses[0], 53), [(name, rtype)],
                                   preexec=(self.namespace.join,))
                 self.assertEqual(self.dig(name, rtype).sections, direct.sections)
 
     def test_dig_by_address(self):
-        text = self.namespace.run(["dig", "+short", "-x", "128.119.245.12"])
+        tcp = ["+tcp"] if self.client_tcp else []
+        text = self.namespace.run(["dig", "+short", *tcp, "-x", "128.119.245.12"])
         self.assertEqual(text.strip(), "gaia.cs.umass.edu.")
 
     def test_nslookup(self):
@@ -155,10 +191,11 @@ class HierarchyTest(unittest.TestCase):
                                 (["-type=MX", "networkutopia.com"], "mail.networkutopia.com"),
                                 (["128.119.245.12"], "gaia.cs.umass.edu")):
             with self.subTest(words):
-                text = self.namespace.run(["nslookup", *words])
+                tcp = ["-vc"] if self.client_tcp else []
+                text = self.namespace.run(["nslookup", *tcp, *words])
                 self.assertIn(expected, text)
                 if not words[-1][0].isdigit():  # by address it names no server
-                    self.assertIn("127.0.0.1#53", text)
+                    self.assertIn(f"{self.listen}#53", text)
 
     def test_getent(self):
         text = self.namespace.run(["getent", "ahosts", "gaia.cs.umass.edu"])
@@ -174,16 +211,12 @@ class HierarchyTest(unittest.TestCase):
 
     def mail_hosts(self, domain):
         """Where a mail for DOMAIN goes, best first, as an MTA finds it out (RFC 5321 section 5)."""
-        with Client(("127.0.0.1", 53), namespace=self.namespace) as client:
-            message = client.query(domain, wire.MX)
-            hosts = []
-            for record in sorted(message.answer, key=lambda each: each.rdata[:2]):
-                # The name in RDATA is compressed: it is read where it stands in the message.
-                at = message.data.index(record.rdata) + 2
-                name = wire.show(wire.read_name(message.data, at)[0])
-                hosts += [(name, ".".join(map(str, each.rdata)))
-                          for each in client.query(name).answer if each.type == wire.A]
-            return hosts
+        hosts = []
+        for record in self.dig(domain, "MX").answer:
+            preference, name = record.split(" MX ")[1].split()
+            hosts += [(int(preference), name, each.split(" A ")[1])
+                      for each in self.dig(name, "A").answer]
+        return [(name, address) for _, name, address in sorted(hosts)]
 
     def test_mail_is_delivered_by_mx(self):
         with Sink(MAIL_HOST, self.namespace) as sink:
@@ -200,11 +233,48 @@ class HierarchyTest(unittest.TestCase):
         """swaks asks for MX and A over resolv.conf, where Perl's Net::DNS is there for it."""
         if "MX Routing supported" not in self.namespace.run(["swaks", "--support"], check=False):
             self.skipTest("swaks finds no Net::DNS")
+        self.tools = True
         with Sink(MAIL_HOST, self.namespace) as sink:
             self.namespace.run(["swaks", "--from", "a@umass.edu", "--to", "c@networkutopia.com",
                                 "--helo", "umass.edu"])
             self.assertEqual([mail[1] for mail in sink.mails], [["<c@networkutopia.com>"]])
         self.assertGreater(self.ringdns.stats()["queries_led"], 0)
+
+
+class TcpClientTest(HierarchyTest):
+    """Clients come over TCP."""
+
+    client_tcp = True
+
+
+class TcpResolverTest(HierarchyTest):
+    """The resolvers are asked over TCP."""
+
+    transport = "tcp"
+
+
+class TcpTest(HierarchyTest):
+    """TCP on either side."""
+
+    client_tcp = True
+    transport = "tcp"
+
+
+class Ipv6Test(HierarchyTest):
+    listen = "::1"
+    resolver_addresses = RESOLVERS6
+
+
+class TcpIpv6Test(Ipv6Test):
+    client_tcp = True
+    transport = "tcp"
+
+
+class BothFamiliesTest(HierarchyTest):
+    """Clients over IPv6, a resolver over each."""
+
+    listen = "::1"
+    resolver_addresses = (RESOLVERS[0], RESOLVERS6[1])
 
 
 class DeadResolverTest(HierarchyTest):
@@ -221,6 +291,11 @@ class DeadResolverTest(HierarchyTest):
         stats = self.ringdns.stats()
         self.assertEqual(stats["answers_servfail"], 0)
         self.assertEqual(stats["answers_noerror"] + stats["answers_nxdomain"], 21)
+
+
+class DeadResolverTcpTest(DeadResolverTest):
+    client_tcp = True
+    transport = "tcp"
 
 
 if __name__ == "__main__":

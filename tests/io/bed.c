@@ -80,12 +80,32 @@ union rd_address socket_address(int fd)
     return address;
 }
 
+union rd_address any_address(int family, uint16_t port)
+{
+    return host_address(family == AF_INET6 ? "::" : "0.0.0.0", port);
+}
+
+static bool is_free_for_tcp(const union rd_address *address)
+{
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool bound;
+
+    assert_return_code(fd, errno);
+    bound = bind(fd, &address->any, rd_address_len(address)) == 0;
+    close(fd);
+    return bound;
+}
+
 uint16_t free_port(int family)
 {
-    int fd = peer_socket(family == AF_INET6 ? "::" : "0.0.0.0", 0);
-    union rd_address address = socket_address(fd);
+    union rd_address address;
 
-    close(fd);
+    do {
+        int fd = peer_socket(family == AF_INET6 ? "::" : "0.0.0.0", 0);
+
+        address = socket_address(fd);
+        close(fd);
+    } while (!is_free_for_tcp(&address));
     return rd_address_port(&address);
 }
 
@@ -191,7 +211,8 @@ struct io_event bed_event(struct bed *bed)
 
 uint32_t bed_port(struct bed *bed, const union rd_address *to)
 {
-    int port = bed->ops->port_open(bed->io, to, free_port(to->any.sa_family));
+    union rd_address from = any_address(to->any.sa_family, free_port(to->any.sa_family));
+    int port = bed->ops->port_open(bed->io, to, &from);
 
     assert_return_code(port, -port);
     return (uint32_t)port;
@@ -201,7 +222,7 @@ void bed_ask(struct bed *bed, uint32_t port, const char *text)
 {
     struct io_message msg;
 
-    assert_true(bed->ops->alloc(bed->io, &msg));
+    assert_true(bed->ops->alloc(bed->io, 1, &msg));
     memcpy(msg.data, text, strlen(text));
     msg.len = (uint32_t)strlen(text);
     msg.origin = IO_PORT;

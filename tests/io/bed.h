@@ -67,6 +67,8 @@ void bed_ask(struct bed *bed, uint32_t port, const char *text);
 void bed_assert_quiet(struct bed *bed, int client, unsigned listener);
 
 union rd_address host_address(const char *host, uint16_t port);
+union rd_address any_address(int family, uint16_t port);
+/* Free for UDP and TCP. */
 uint16_t free_port(int family);
 /* A socket bound to HOST and a free port, that gives up receiving after 5 s. */
 int peer_socket(const char *host, uint16_t port);

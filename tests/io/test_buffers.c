@@ -165,17 +165,17 @@ static void test_sending_frees_buffers_for_alloc(void **state)
     peer_send(client, &bed.listeners[0], "ask", 3);
     bed_receive(&bed, &query, 1);
     for (int i = 0; i < 4; i++)
-        assert_true(bed.ops->alloc(bed.io, &spare[i]));
-    assert_false(bed.ops->alloc(bed.io, &answer));
+        assert_true(bed.ops->alloc(bed.io, 1, &spare[i]));
+    assert_false(bed.ops->alloc(bed.io, 1, &answer));
     answer = spare[3];
     memcpy(answer.data, "answer", 6);
     answer.len = 6;
     answer.origin = IO_CLIENT;
     answer.path = query.path;
     bed.ops->send(bed.io, &answer, 1);
-    assert_true(bed.ops->alloc(bed.io, &spare[3]));
+    assert_true(bed.ops->alloc(bed.io, 1, &spare[3]));
     peer_expect(client, "answer");
-    assert_false(bed.ops->alloc(bed.io, &answer));
+    assert_false(bed.ops->alloc(bed.io, 1, &answer));
     bed.ops->drop(bed.io, spare, 4);
     bed.ops->drop(bed.io, &query, 1);
     assert_int_equal(bed_buffers_out(&bed), 0);
@@ -204,7 +204,7 @@ static void test_one_send_may_exceed_every_queue(void **state)
     peer_send(clients[0], &bed.listeners[0], "ask", 3);
     bed_receive(&bed, &query, 1);
     for (unsigned i = 0; i < MANY; i++) {
-        assert_true(bed.ops->alloc(bed.io, &msgs[i]));
+        assert_true(bed.ops->alloc(bed.io, 1, &msgs[i]));
         msgs[i].len = (uint32_t)snprintf((char *)msgs[i].data, msgs[i].cap, "%u", i);
         msgs[i].origin = IO_CLIENT;
         msgs[i].path = query.path;

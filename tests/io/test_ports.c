@@ -54,24 +54,35 @@ static void test_reply_reaches_its_port_over_v6(void **state)
     ask_and_answer(state, "::1");
 }
 
-static void test_port_leaves_from_the_number_that_was_drawn(void **state)
+static void leave_from(void **state, const char *host)
 {
     struct bed bed;
-    union rd_address to, from;
-    uint16_t drawn = free_port(AF_INET);
+    union rd_address to, seen, from = host_address(host, free_port(AF_INET));
     int server = peer_socket("127.0.0.1", 0), port;
 
     bed_prepare(&bed, state);
     bed_start(&bed);
     to = socket_address(server);
-    port = bed.ops->port_open(bed.io, &to, drawn);
+    port = bed.ops->port_open(bed.io, &to, &from);
     assert_return_code(port, -port);
     bed_ask(&bed, (uint32_t)port, "ask");
     bed_turn(&bed);
-    from = peer_expect(server, "ask");
-    assert_int_equal(rd_address_port(&from), drawn);
+    seen = peer_expect(server, "ask");
+    assert_int_equal(rd_address_port(&seen), rd_address_port(&from));
+    if (from.v4.sin_addr.s_addr != htonl(INADDR_ANY))
+        assert_true(rd_address_equal(&seen, &from));
     bed_end(&bed);
     close(server);
+}
+
+static void test_port_leaves_from_the_number_that_was_drawn(void **state)
+{
+    leave_from(state, "0.0.0.0");
+}
+
+static void test_port_leaves_from_the_address_that_was_asked_for(void **state)
+{
+    leave_from(state, "127.0.0.7");
 }
 
 static void test_taken_port_is_a_condition(void **state)
@@ -84,9 +95,9 @@ static void test_taken_port_is_a_condition(void **state)
     bed_start(&bed);
     to = socket_address(server);
     taken = socket_address(other);
-    assert_int_equal(bed.ops->port_open(bed.io, &to, rd_address_port(&taken)), -EADDRINUSE);
+    assert_int_equal(bed.ops->port_open(bed.io, &to, &taken), -EADDRINUSE);
     close(other);
-    assert_int_equal(bed.ops->port_open(bed.io, &to, rd_address_port(&taken)), 0);
+    assert_int_equal(bed.ops->port_open(bed.io, &to, &taken), 0);
     bed_end(&bed);
     close(server);
 }
@@ -96,16 +107,16 @@ static void test_strangers_are_not_heard(void **state)
 {
     struct bed bed;
     union rd_address to, here;
-    uint16_t drawn = free_port(AF_INET);
+    union rd_address from = any_address(AF_INET, free_port(AF_INET));
     int server = peer_socket("127.0.0.1", 0), stranger = peer_socket("127.0.0.1", 0);
 
     bed_prepare(&bed, state);
     bed_listen(&bed, "127.0.0.1", 0);
     bed_start(&bed);
     to = socket_address(server);
-    assert_true(bed.ops->port_open(bed.io, &to, drawn) >= 0);
+    assert_true(bed.ops->port_open(bed.io, &to, &from) >= 0);
     bed_turn(&bed);
-    here = host_address("127.0.0.1", drawn);
+    here = host_address("127.0.0.1", rd_address_port(&from));
     peer_send(stranger, &here, "forged", 6);
     bed_assert_quiet(&bed, stranger, 0);
     bed_end(&bed);
@@ -117,10 +128,12 @@ static void test_strangers_are_not_heard(void **state)
 static uint32_t reopen(struct bed *bed, const union rd_address *to)
 {
     struct io_message msg;
+    union rd_address from;
     int port = -EMFILE;
 
     for (int i = 0; i < 1000 && port == -EMFILE; i++) {
-        port = bed->ops->port_open(bed->io, to, free_port(AF_INET));
+        from = any_address(AF_INET, free_port(AF_INET));
+        port = bed->ops->port_open(bed->io, to, &from);
         if (port == -EMFILE)
             bed_turn(bed);
         assert_int_equal(bed->ops->recv(bed->io, &msg, 1), 0);
@@ -173,7 +186,7 @@ static void test_late_datagram_never_reaches_a_reused_handle(void **state)
 static void test_handles_are_limited_and_come_back(void **state)
 {
     struct bed bed;
-    union rd_address to;
+    union rd_address to, from = any_address(AF_INET, free_port(AF_INET));
     int server = peer_socket("127.0.0.1", 0);
 
     bed_prepare(&bed, state);
@@ -182,7 +195,7 @@ static void test_handles_are_limited_and_come_back(void **state)
     to = socket_address(server);
     for (int i = 0; i < 3; i++)
         assert_true(bed_port(&bed, &to) < 3);
-    assert_int_equal(bed.ops->port_open(bed.io, &to, free_port(AF_INET)), -EMFILE);
+    assert_int_equal(bed.ops->port_open(bed.io, &to, &from), -EMFILE);
     bed.ops->port_close(bed.io, 1);
     assert_int_equal(reopen(&bed, &to), 1);
     bed_end(&bed);
@@ -195,13 +208,14 @@ static void test_closed_port_is_given_back_to_the_system(void **state)
     struct bed bed;
     union rd_address to;
     uint16_t drawn = free_port(AF_INET);
+    union rd_address from = any_address(AF_INET, drawn);
     int server = peer_socket("127.0.0.1", 0), port;
 
     bed_prepare(&bed, state);
     bed.plan.max_ports = 1;
     bed_start(&bed);
     to = socket_address(server);
-    port = bed.ops->port_open(bed.io, &to, drawn);
+    port = bed.ops->port_open(bed.io, &to, &from);
     assert_int_equal(port, 0);
     bed_turn(&bed);
     bed.ops->port_close(bed.io, 0);
@@ -446,6 +460,7 @@ int main(void)
         BED_BOTH(test_reply_reaches_its_port_over_v4),
         BED_BOTH(test_reply_reaches_its_port_over_v6),
         BED_BOTH(test_port_leaves_from_the_number_that_was_drawn),
+        BED_BOTH(test_port_leaves_from_the_address_that_was_asked_for),
         BED_BOTH(test_taken_port_is_a_condition),
         BED_BOTH(test_strangers_are_not_heard),
         BED_BOTH(test_late_datagram_never_reaches_a_reused_handle),

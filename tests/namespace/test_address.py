@@ -35,11 +35,12 @@ class AddressCase(unittest.TestCase):
     def upstream(self, behaviour=good, addresses=(HERE4,)):
         return self.enterContext(Upstream(behaviour, addresses, 53, self.here))
 
-    def serve(self, listen, forward=((HERE4, 53),), **kw):
+    def serve(self, listen, forward=((HERE4, 53),), config=None, **kw):
+        config = {"loop-probe": False, **(config or {})}
         self.ringdns = self.enterContext(
-            Ringdns(list(forward), listen=listen, namespace=self.there, **kw))
+            Ringdns(list(forward), listen=listen, namespace=self.there, config=config, **kw))
 
-    def ask(self, server, name="www.address.test", **kw):
+    def ask(self, server, name="www.address.example", **kw):
         """Asks from here; the answer must come from the very address that was asked."""
         with Client(server if isinstance(server, tuple) else (server, 53),
                     namespace=self.here) as client:
@@ -62,7 +63,7 @@ class ListenTest(AddressCase):
                 self.serve(["0.0.0.0", "::"], io=io)
                 for number in range(5):
                     for address in THERE4 + THERE6:
-                        self.ask(address, f"q{number}.address.test")
+                        self.ask(address, f"q{number}.address.example")
                 self.ringdns.stop()
 
     def test_errors_leave_from_the_address_that_was_asked(self):
@@ -70,7 +71,7 @@ class ListenTest(AddressCase):
         self.serve(["0.0.0.0", "::"])
         for address in THERE4 + THERE6:
             with self.subTest(address), Client((address, 53), namespace=self.here) as client:
-                self.assertEqual(client.query("x.address.test", flags=0).rcode, wire.REFUSED)
+                self.assertEqual(client.query("x.address.example", flags=0).rcode, wire.REFUSED)
 
     def test_waiters_of_several_addresses_are_answered_from_each(self):
         upstream = self.upstream(lambda arrival: [])
@@ -78,7 +79,7 @@ class ListenTest(AddressCase):
         clients = [self.enterContext(Client((address, 53), namespace=self.here))
                    for address in THERE4 + THERE6]
         for client in clients:
-            client.send(wire.query("one.address.test"))
+            client.send(wire.query("one.address.example"))
         self.ringdns.wait_stats(lambda now: now["waiters"] == len(clients))
         arrival = upstream.log()[0]
         upstream.send(wire.address_reply(arrival.message, "192.0.2.1"), arrival.peer)
@@ -98,7 +99,7 @@ class ListenTest(AddressCase):
         with Client((address, 53), namespace=self.here) as client:
             client.sock.connect((address, 53))
             client.sock.settimeout(patience(3))
-            client.sock.send(wire.query("closed.address.test"))
+            client.sock.send(wire.query("closed.address.example"))
             with self.assertRaises(ConnectionRefusedError):
                 client.sock.recv(512)
 
@@ -139,10 +140,10 @@ class ListenTest(AddressCase):
         self.ask(THERE4[0])
         self.there.ip("link set veth0 down")
         with Client(("127.0.0.1", 53), namespace=self.there) as client:
-            client.query("local.address.test", flags=0)
+            client.query("local.address.example", flags=0)
         self.there.ip("link set veth0 up")
         wait_until(lambda: "state UP" in self.there.ip("link show veth0"), patience(5), "not up")
-        self.ask(THERE4[0], "after.address.test")
+        self.ask(THERE4[0], "after.address.example")
 
 
 class ScopeTest(AddressCase):
@@ -213,7 +214,7 @@ class AccessTest(AddressCase):
         self.serve(["0.0.0.0", "::"])
         for bind, server in ((("203.0.113.5", 0), THERE4[0]), (("2001:db8:5::5", 0), THERE6[0])):
             with self.subTest(bind), Client((server, 53), namespace=self.here, bind=bind) as client:
-                self.assertEqual(client.query("public.address.test").rcode, wire.REFUSED)
+                self.assertEqual(client.query("public.address.example").rcode, wire.REFUSED)
         self.assertEqual(self.ringdns.stats()["refused_acl"], 2)
         self.ask(THERE4[0])  # from 10/8
         self.ask(THERE6[0])  # from fc00::/7

@@ -19,9 +19,10 @@ struct sim_buffer {
     enum buffer_state state;
 };
 
-void sim_buffers_init(struct sim_buffers *buffers, struct sim *sim, uint32_t first, uint32_t n)
+void sim_buffers_init(struct sim_buffers *buffers, struct sim *sim, uint32_t first, uint32_t n,
+                      uint32_t bytes)
 {
-    *buffers = (struct sim_buffers){sim, calloc(n + 1, sizeof(*buffers->at)), first, n};
+    *buffers = (struct sim_buffers){sim, calloc(n + 1, sizeof(*buffers->at)), first, n, bytes, n};
     if (!buffers->at || first + n > INDEX_MASK)
         abort();
     for (uint32_t i = 0; i < n; i++)
@@ -46,15 +47,16 @@ bool sim_buffers_take(struct sim_buffers *buffers, struct io_message *ret_msg)
 
         if (buffer->state != HOME)
             continue;
-        buffer->data = malloc(RD_BUFFER_BYTES);
+        buffer->data = malloc(buffers->bytes);
         if (!buffer->data)
             abort();
-        memset(buffer->data, 0xa5, RD_BUFFER_BYTES);
+        memset(buffer->data, 0xa5, buffers->bytes);
         buffer->handle += 1u << INDEX_BITS;
         buffer->state = OUT;
+        buffers->n_home--;
         buffers->sim->buffers_out++;
         *ret_msg = (struct io_message){
-            .data = buffer->data, .cap = RD_BUFFER_BYTES, .buffer = buffer->handle};
+            .data = buffer->data, .cap = buffers->bytes, .buffer = buffer->handle};
         return true;
     }
     return false;
@@ -64,10 +66,11 @@ static void home(struct sim_buffers *buffers, struct sim_buffer *buffer)
 {
     if (buffer->state == OUT)
         buffers->sim->buffers_out--;
-    memset(buffer->data, 0xdb, RD_BUFFER_BYTES);
+    memset(buffer->data, 0xdb, buffers->bytes);
     free(buffer->data);
     buffer->data = NULL;
     buffer->state = HOME;
+    buffers->n_home++;
 }
 
 /* The buffer of MSG, if it is the worker's to give. */
@@ -84,7 +87,7 @@ static struct sim_buffer *given(struct sim_buffers *buffers, const struct io_mes
         sim_broken(buffers->sim, "a buffer is given back twice");
         return NULL;
     }
-    if (buffer->data != msg->data || msg->len > msg->cap || msg->cap != RD_BUFFER_BYTES)
+    if (buffer->data != msg->data || msg->len > msg->cap || msg->cap != buffers->bytes)
         sim_broken(buffers->sim, "a message's data, len or cap is not its buffer's");
     return buffer;
 }

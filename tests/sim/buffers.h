@@ -17,9 +17,12 @@ struct sim_buffers {
     struct sim *sim;
     struct sim_buffer *at;
     uint32_t first, n; /* handles' indices are first .. first + n - 1 */
+    uint32_t bytes;    /* in each */
+    uint32_t n_home;
 };
 
-void sim_buffers_init(struct sim_buffers *buffers, struct sim *sim, uint32_t first, uint32_t n);
+void sim_buffers_init(struct sim_buffers *buffers, struct sim *sim, uint32_t first, uint32_t n,
+                      uint32_t bytes);
 void sim_buffers_deinit(struct sim_buffers *buffers);
 /* Whether the handle of MSG is of these. */
 bool sim_buffers_own(const struct sim_buffers *buffers, const struct io_message *msg);

@@ -14,11 +14,15 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "sim/conn.h"
 #include "sim/sim_io.h"
 
 #define MS RD_NS_PER_MS
 
-/* A worker that echoes; of what comes to its ports the last is kept. */
+#define ECHO_EVENTS 64
+
+/* A worker that echoes; of what comes to its ports, and to its streams to upstreams, the last is
+ * kept. It reads from every client that is accepted and closes when that has ended and has all. */
 struct echo {
     struct io *io;
     struct rd_stats stats;
@@ -26,6 +30,10 @@ struct echo {
     unsigned turns, received, port_received, port_events;
     struct io_event event;
     char last[16];
+    bool passive; /* does nothing upon events of streams */
+    unsigned stream_received;
+    struct io_event events[ECHO_EVENTS]; /* of streams, the first ones */
+    unsigned n_events;
 };
 
 struct world {
@@ -36,13 +44,28 @@ struct world {
     unsigned workers;
 };
 
-/* A world with one worker of BUFFERS receive buffers, two for answers and four ports. */
+/* A world with one worker of BUFFERS receive buffers, two for answers and four ports; four streams
+ * with four buffers and two large ones. */
 void world_open(struct world *world, uint64_t seed, uint32_t buffers);
 void world_close(struct world *world);
 /* One more worker; LISTENER must live as long as the world. */
 void world_add_worker(struct world *world, const union rd_address *listener, uint32_t buffers);
+/* The same with a plan whose worker's number and counters need not be filled in. */
+void world_add_planned(struct world *world, const struct io_plan *plan);
 /* The client sends TEXT to the first worker's listener. */
 void world_ask(struct world *world, const char *text);
+
+/* The client begins a connection to the same. */
+struct sim_conn *world_connect(struct world *world);
+/* One that stands and that the worker knows. */
+struct sim_conn *world_stand(struct world *world);
+/* The far end sends TEXT as a message. */
+void conn_say(struct sim_conn *conn, const char *text);
+void assert_packet(const struct sim_packet *packet, const char *text);
+/* How many events of KIND the worker has had, of all streams. */
+unsigned echo_count(const struct echo *echo, enum io_event_kind kind);
+/* The worker sends LEN bytes to a stream. */
+void echo_send(struct echo *echo, enum io_origin origin, uint32_t stream, uint32_t len);
 
 /* cmocka's; *STATE is the struct world. The second teardown is for tests that break a rule. */
 int world_setup(void **state);

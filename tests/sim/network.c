@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * network.c - datagrams under way in the world of sim.h, and who gets them.
+ * network.c - what is under way in the world of sim.h, and who gets it.
  *
  * A binary heap, because it is the whole state of the network and is easy to trust. One thread.
- * Not here: sockets' queues (sim_io.c).
+ * Not here: sockets' queues (sim_datagram.c), connections' ends (conn.c).
  */
 #include <stdlib.h>
 
+#include "sim/conn.h"
 #include "sim/sim_io.h"
 
 static void *must(void *memory)
@@ -59,30 +60,43 @@ static struct sim_datagram *heap_pop(struct sim *sim)
     return first;
 }
 
-void sim_carry(struct sim *sim, const union rd_address *from, const union rd_address *to,
-               const void *bytes, size_t len, int error, uint64_t delay_ns)
+struct sim_datagram *sim_datagram_new(size_t len)
 {
     struct sim_datagram *datagram = must(calloc(1, sizeof(*datagram) + len));
 
+    datagram->len = (uint32_t)len;
+    return datagram;
+}
+
+void sim_post(struct sim *sim, struct sim_datagram *datagram, uint64_t delay_ns)
+{
     datagram->due_ns = sim->now_ns + delay_ns;
     datagram->sequence = sim->sequence++;
-    datagram->from = *from;
-    datagram->to = *to;
-    datagram->error = error;
-    datagram->len = (uint32_t)len;
-    if (len)
-        memcpy(datagram->bytes, bytes, len);
     heap_push(sim, datagram);
 }
 
+void sim_carry(struct sim *sim, const union rd_address *from, const union rd_address *to,
+               const void *bytes, size_t len, int error, uint64_t delay_ns)
+{
+    struct sim_datagram *datagram = sim_datagram_new(len);
+
+    datagram->from = *from;
+    datagram->to = *to;
+    datagram->error = error;
+    if (len)
+        memcpy(datagram->bytes, bytes, len);
+    sim_post(sim, datagram, delay_ns);
+}
+
 /* FNV-1a: the trace is compared with itself only. */
-static void trace(struct sim *sim, const void *bytes, size_t len)
+void sim_trace(struct sim *sim, const void *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         sim->trace = (sim->trace ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3u;
 }
 
-static void log_add(struct sim_log *log, const struct sim_datagram *datagram)
+void sim_log_add(struct sim_log *log, uint64_t at_ns, const union rd_address *from,
+                 const union rd_address *to, const uint8_t *bytes, size_t len)
 {
     struct sim_packet *packet;
 
@@ -91,12 +105,25 @@ static void log_add(struct sim_log *log, const struct sim_datagram *datagram)
         log->at = must(realloc(log->at, log->room * sizeof(*log->at)));
     }
     packet = &log->at[log->n++];
-    *packet = (struct sim_packet){.at_ns = datagram->due_ns,
-                                  .from = datagram->from,
-                                  .to = datagram->to,
-                                  .len = datagram->len,
-                                  .bytes = must(malloc(datagram->len + 1))};
-    memcpy(packet->bytes, datagram->bytes, datagram->len);
+    *packet = (struct sim_packet){.at_ns = at_ns,
+                                  .from = *from,
+                                  .to = *to,
+                                  .len = (uint32_t)len,
+                                  .bytes = must(malloc(len + 1))};
+    memcpy(packet->bytes, bytes, len);
+}
+
+void sim_log_deinit(struct sim_log *log)
+{
+    for (unsigned i = 0; i < log->n; i++)
+        free(log->at[i].bytes);
+    free(log->at);
+}
+
+static void log_datagram(struct sim_log *log, const struct sim_datagram *datagram)
+{
+    sim_log_add(log, datagram->due_ns, &datagram->from, &datagram->to, datagram->bytes,
+                datagram->len);
 }
 
 static bool deliver_upstream(struct sim *sim, const struct sim_datagram *datagram)
@@ -106,7 +133,7 @@ static bool deliver_upstream(struct sim *sim, const struct sim_datagram *datagra
 
         if (!rd_address_equal(&upstream->address, &datagram->to))
             continue;
-        log_add(&upstream->queries, datagram);
+        log_datagram(&upstream->queries, datagram);
         if (upstream->reply)
             upstream->reply(sim, upstream, datagram->bytes, datagram->len,
                             rd_address_port(&datagram->from));
@@ -115,23 +142,31 @@ static bool deliver_upstream(struct sim *sim, const struct sim_datagram *datagra
     return false;
 }
 
-/* Listeners are shared as by SO_REUSEPORT: the address pair decides, the same one every time. */
-static bool deliver_listener(struct sim *sim, struct sim_datagram *datagram)
+/* The address pair decides, the same way every time. */
+struct sim_io *sim_listener(const struct sim *sim, const union rd_address *from,
+                            const union rd_address *to)
 {
-    uint64_t state = datagram->from.v4.sin_port;
+    uint64_t state = from->v4.sin_port;
     uint8_t host[16];
 
-    rd_address_host(&datagram->from, host);
+    rd_address_host(from, host);
     for (int i = 0; i < 16; i++)
         state = state * 257 + host[i];
     state = mixed(state);
     for (unsigned i = 0; i < sim->n_ios; i++) {
         struct sim_io *io = sim->ios[(state + i) % sim->n_ios];
 
-        if (io && sim_io_listens(io, &datagram->to) && sim_io_arrive(io, datagram))
-            return true;
+        if (io && sim_io_listens(io, to))
+            return io;
     }
-    return false;
+    return NULL;
+}
+
+static bool deliver_listener(struct sim *sim, struct sim_datagram *datagram)
+{
+    struct sim_io *io = sim_listener(sim, &datagram->from, &datagram->to);
+
+    return io && sim_io_arrive(io, datagram);
 }
 
 static bool deliver_port(struct sim *sim, struct sim_datagram *datagram)
@@ -154,15 +189,21 @@ static bool same_host(const union rd_address *a, const union rd_address *b)
 
 static void deliver(struct sim *sim, struct sim_datagram *datagram)
 {
-    trace(sim, &datagram->due_ns, sizeof(datagram->due_ns));
-    trace(sim, &datagram->from, sizeof(datagram->from));
-    trace(sim, &datagram->to, sizeof(datagram->to));
-    trace(sim, datagram->bytes, datagram->len);
+    sim_trace(sim, &datagram->due_ns, sizeof(datagram->due_ns));
+    sim_trace(sim, &datagram->from, sizeof(datagram->from));
+    sim_trace(sim, &datagram->to, sizeof(datagram->to));
+    sim_trace(sim, datagram->bytes, datagram->len);
+    if (datagram->conn) {
+        sim_trace(sim, &datagram->segment, sizeof(datagram->segment));
+        sim_conn_arrive(datagram);
+        free(datagram);
+        return;
+    }
     if (deliver_listener(sim, datagram) || deliver_port(sim, datagram))
         return; /* the socket has it */
     if (!deliver_upstream(sim, datagram) && !same_host(&datagram->to, &sim->host4) &&
         !same_host(&datagram->to, &sim->host6)) {
-        log_add(&sim_client(sim, &datagram->to)->answers, datagram);
+        log_datagram(&sim_client(sim, &datagram->to)->answers, datagram);
         sim->answers++;
     }
     free(datagram);

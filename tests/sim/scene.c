@@ -10,8 +10,8 @@
 #include "sim/sim_io.h"
 #include "worker.h"
 
-void scene_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query, size_t len,
-                 uint16_t from_port)
+/* What both models answer; overwritten by the next one. */
+static const struct packet *compose(const uint8_t *query, size_t len)
 {
     static struct packet reply;
     struct rd_message message;
@@ -21,7 +21,25 @@ void scene_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *
     packet_a(&reply, RD_ANSWER, 80);
     if (message.edns.present)
         packet_opt(&reply, 1232, 0, 0, message.edns.dnssec_ok ? RD_EDNS_DO : 0);
-    sim_reply(sim, upstream, reply.bytes, reply.len, from_port, 0);
+    return &reply;
+}
+
+void scene_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query, size_t len,
+                 uint16_t from_port)
+{
+    const struct packet *reply = compose(query, len);
+
+    sim_reply(sim, upstream, reply->bytes, reply->len, from_port, 0);
+}
+
+void scene_stream_model(struct sim *sim, struct sim_upstream *upstream, struct sim_conn *conn,
+                        const uint8_t *query, size_t len)
+{
+    const struct packet *reply = compose(query, len);
+
+    (void)sim;
+    (void)upstream;
+    sim_conn_send_message(conn, reply->bytes, reply->len, 0);
 }
 
 static void allow(struct rd_config *config, const char *address, uint8_t bits)
@@ -46,7 +64,18 @@ void scene_open(struct scene *scene, uint64_t seed)
     config->inflight_queries = 1024;
     config->inflight_waiters = 2048;
     config->ports_per_upstream = 128;
+    config->tcp_connections = 64;
+    config->tcp_per_prefix = 48;
+    config->tcp_pipeline = 32;
+    config->tcp_unsent = 128 << 10;
+    config->tcp_idle = 10000;
+    config->tcp_message = 5000;
+    config->tcp_upstream_idle = 5000;
+    config->tcp_per_worker = 2;
+    config->tcp_per_upstream = 16;
+    config->inflight_upstream = 16384;
     config->n_pools = 1;
+    config->pools[0].probe.len = 1;
     memcpy(config->pools[0].name, "default", sizeof("default"));
     scene->client = scene_client(scene, 0x0203);
     scene->upstream = scene_add_upstream(scene, "198.51.100.1", scene_model, 5 * MS);
@@ -55,10 +84,12 @@ void scene_open(struct scene *scene, uint64_t seed)
 struct sim_upstream *scene_add_upstream(struct scene *scene, const char *address, sim_model *model,
                                         uint64_t latency_ns)
 {
-    struct rd_address_list *servers = &scene->config.pools[0].servers;
+    struct rd_server_list *servers = &scene->config.pools[0].servers;
     struct sim_upstream *upstream = sim_upstream_add(scene->sim, address, model, scene, latency_ns);
 
-    servers->at[servers->n++] = upstream->address;
+    upstream->accept = SIM_ACCEPT;
+    upstream->reply_stream = scene_stream_model;
+    servers->at[servers->n++] = (struct rd_server_config){upstream->address, 1, 0};
     return upstream;
 }
 
@@ -94,6 +125,7 @@ void scene_start(struct scene *scene)
     struct rd_worker_setup setup = {.workers = scene->n_workers,
                                     .io = RD_IO_SYSCALL,
                                     .max_ports = scene->max_ports,
+                                    .max_connections = scene->config.tcp_connections,
                                     .ports_avoid = &scene->avoid};
 
     if (scene->worker)
@@ -159,6 +191,7 @@ static void look_behind(struct scene *scene)
     assert_int_equal(SCENE_SUM(scene, inflight), 0);
     assert_string_equal(scene->sim->broken, "");
     assert_int_equal(scene->sim->ports_open, 0);
+    assert_int_equal(scene->sim->streams_open, 0);
 }
 
 void scene_close(struct scene *scene)
@@ -265,6 +298,76 @@ const struct sim_packet *scene_exchange(struct scene *scene, const struct ask *a
 
     packet_query(&packet, ask);
     return scene_exchange_packet(scene, &packet, ret_message);
+}
+
+struct sim_conn *scene_connect(struct scene *scene, struct sim_client *client)
+{
+    scene_start(scene);
+    return sim_connect(scene->sim, client, &scene->listener);
+}
+
+void scene_conn_send(struct sim_conn *conn, const struct packet *packet)
+{
+    sim_conn_send_message(conn, packet->bytes, packet->len, 0);
+}
+
+void scene_conn_ask(struct sim_conn *conn, const struct ask *ask)
+{
+    static struct packet packet;
+
+    packet_query(&packet, ask);
+    scene_conn_send(conn, &packet);
+}
+
+const struct sim_packet *scene_conn_wait(struct scene *scene, struct sim_conn *conn, unsigned n)
+{
+    return await(scene, &conn->messages, n);
+}
+
+static bool is_closed(void *context)
+{
+    const struct sim_conn *conn = context;
+
+    return conn->ended_ns || conn->reset_ns;
+}
+
+bool scene_conn_wait_closed(struct scene *scene, struct sim_conn *conn)
+{
+    bool closed =
+        sim_run_until(scene->sim, is_closed, conn, scene->sim->now_ns + SCENE_PATIENCE_NS);
+
+    assert_string_equal(scene->sim->broken, "");
+    assert_true(closed);
+    return conn->reset_ns != 0;
+}
+
+const struct sim_packet *scene_wait_stream_query(struct scene *scene, struct sim_upstream *upstream,
+                                                 unsigned n)
+{
+    return await(scene, &upstream->stream_queries, n);
+}
+
+const struct sim_packet *scene_conn_exchange_packet(struct scene *scene, struct sim_conn *conn,
+                                                    const struct packet *packet,
+                                                    struct rd_message *ret_message)
+{
+    unsigned before = conn->messages.n;
+    const struct sim_packet *answer;
+
+    scene_conn_send(conn, packet);
+    answer = scene_conn_wait(scene, conn, before + 1);
+    packet_parse(answer->bytes, answer->len, ret_message, NULL);
+    assert_true(ret_message->flags & RD_DNS_QR);
+    return answer;
+}
+
+const struct sim_packet *scene_conn_exchange(struct scene *scene, struct sim_conn *conn,
+                                             const struct ask *ask, struct rd_message *ret_message)
+{
+    static struct packet packet;
+
+    packet_query(&packet, ask);
+    return scene_conn_exchange_packet(scene, conn, &packet, ret_message);
 }
 
 int scene_ede(const struct rd_message *message)

@@ -18,6 +18,7 @@
 /* clang-format on */
 
 #include "ringdns/worker.h"
+#include "sim/conn.h"
 #include "sim/packets.h"
 #include "sim/sim.h"
 
@@ -65,7 +66,11 @@ void scene_close(struct scene *scene);
 void scene_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query, size_t len,
                  uint16_t from_port);
 
-/* One more server in the pool, before the start. */
+/* The same by TCP. */
+void scene_stream_model(struct sim *sim, struct sim_upstream *upstream, struct sim_conn *conn,
+                        const uint8_t *query, size_t len);
+
+/* One more server in the pool, before the start. By TCP it accepts, and has scene_stream_model. */
 struct sim_upstream *scene_add_upstream(struct scene *scene, const char *address, sim_model *model,
                                         uint64_t latency_ns);
 /* Starts the workers; does nothing when they run. */
@@ -90,6 +95,27 @@ const struct sim_packet *scene_exchange(struct scene *scene, const struct ask *a
                                         struct rd_message *ret_message);
 const struct sim_packet *scene_exchange_packet(struct scene *scene, const struct packet *packet,
                                                struct rd_message *ret_message);
+/* By TCP: */
+
+/* CLIENT begins a connection to the listener. */
+struct sim_conn *scene_connect(struct scene *scene, struct sim_client *client);
+/* Sends a whole message on CONN. */
+void scene_conn_send(struct sim_conn *conn, const struct packet *packet);
+void scene_conn_ask(struct sim_conn *conn, const struct ask *ask);
+/* Runs until N messages have come on CONN in all, as scene_wait; the last one. */
+const struct sim_packet *scene_conn_wait(struct scene *scene, struct sim_conn *conn, unsigned n);
+/* Runs until the worker has closed or refused CONN, as scene_wait. Whether by RST. */
+bool scene_conn_wait_closed(struct scene *scene, struct sim_conn *conn);
+/* Runs until UPSTREAM has N queries by TCP in all; the last one. */
+const struct sim_packet *scene_wait_stream_query(struct scene *scene, struct sim_upstream *upstream,
+                                                 unsigned n);
+/* Asks on CONN and waits for the answer, which must be sound. */
+const struct sim_packet *scene_conn_exchange(struct scene *scene, struct sim_conn *conn,
+                                             const struct ask *ask, struct rd_message *ret_message);
+const struct sim_packet *scene_conn_exchange_packet(struct scene *scene, struct sim_conn *conn,
+                                                    const struct packet *packet,
+                                                    struct rd_message *ret_message);
+
 /* The INFO-CODE of the answer's one extended error, or -1: none. */
 int scene_ede(const struct rd_message *message);
 

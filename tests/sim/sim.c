@@ -2,7 +2,8 @@
 /*
  * sim.c - the world of sim.h: its clock, its chance and who lives in it.
  *
- * One thread. Not here: datagrams under way (network.c), the workers' sockets (sim_io.c).
+ * One thread. Not here: what is under way (network.c), connections (conn.c), the workers' sockets
+ * (sim_io.c).
  */
 #include "sim/sim.h"
 
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sim/conn.h"
 #include "sim/sim_io.h"
 
 /* Turns without time moving on; a worker that is honest about its deadline needs a handful. */
@@ -48,15 +50,9 @@ struct sim *sim_new(uint64_t seed)
     sim->host6 = sim_address("fd53::1", 0);
     sim->client_latency_ns = 50 * RD_NS_PER_US;
     sim->listener_room = 65536;
+    sim->stream_window = 128 * 1024;
     sim_current = sim;
     return sim;
-}
-
-static void log_free(struct sim_log *log)
-{
-    for (unsigned i = 0; i < log->n; i++)
-        free(log->at[i].bytes);
-    free(log->at);
 }
 
 void sim_free(struct sim *sim)
@@ -66,13 +62,15 @@ void sim_free(struct sim *sim)
     for (size_t i = 0; i < sim->n_heap; i++)
         free(sim->heap[i]);
     for (unsigned i = 0; i < sim->n_upstreams; i++) {
-        log_free(&sim->upstreams[i]->queries);
+        sim_log_deinit(&sim->upstreams[i]->queries);
+        sim_log_deinit(&sim->upstreams[i]->stream_queries);
         free(sim->upstreams[i]);
     }
     for (unsigned i = 0; i < sim->n_clients; i++) {
-        log_free(&sim->clients[i]->answers);
+        sim_log_deinit(&sim->clients[i]->answers);
         free(sim->clients[i]);
     }
+    sim_conns_free(sim);
     for (int i = 0; i < 2; i++)
         free(sim->ports_taken[i]);
     free(sim->clients);

@@ -3,11 +3,11 @@
  * sim.h - a world in memory for the workers: virtual time, clients, upstreams and the network
  * between them, decided by one seed.
  *
- * What happens is a queue of datagrams ordered by (time, sequence); time moves only when every
- * worker waits. The workers run on sim_io_ops (sim_io.c), a third filling of fastpath/io/io.h, and
- * are turned by sim_run_until in an order that the seed draws. One thread; one world at a time.
- * Not here: loss, delay and duplicates that no upstream model scripts. Their place is sim_carry,
- * through which every datagram passes.
+ * What happens is a queue of datagrams and segments ordered by (time, sequence); time moves only
+ * when every worker waits. The workers run on sim_io_ops (sim_io.c), a third filling of
+ * fastpath/io/io.h, and are turned by sim_run_until in an order that the seed draws. One thread;
+ * one world at a time. Not here: connections (conn.h); loss, delay and duplicates that no upstream
+ * model scripts. Their place is sim_post, through which every datagram and every segment passes.
  */
 #ifndef RINGDNS_TESTS_SIM_H
 #define RINGDNS_TESTS_SIM_H
@@ -24,14 +24,23 @@
 #define SIM_MAX_UPSTREAMS 32
 #define SIM_START_NS      (3600 * RD_NS_PER_S)
 
+struct sim_conn;
+
+/* What a connection's ends tell each other. WINDOW: the far end has read, there is room again. */
+enum sim_segment { SIM_SYN, SIM_SYN_ACK, SIM_DATA, SIM_FIN, SIM_RST, SIM_WINDOW };
+
 /* One datagram, from where it is carried until who it is for has it. ERROR is set for an ICMP
- * message about one instead: it is for the port TO that is connected to FROM. */
+ * message about one instead: it is for the port TO that is connected to FROM. With CONN it is a
+ * segment of that connection. */
 struct sim_datagram {
     struct sim_datagram *next; /* in a worker's socket queue */
     uint64_t due_ns, sequence;
     union rd_address from, to;
     uint32_t handle; /* in a worker's socket queue: the port, or the listener */
     uint8_t origin;  /* the same: enum io_origin */
+    uint8_t segment; /* with CONN: enum sim_segment */
+    bool inward;     /* with CONN: to the worker's end */
+    struct sim_conn *conn;
     int error;
     uint32_t len;
     uint8_t bytes[];
@@ -63,13 +72,28 @@ struct sim_upstream;
 typedef void sim_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query,
                        size_t len, uint16_t from_port);
 
+/* The same for a query that came whole on CONN: nothing, or what conn.h has for its far end. */
+typedef void sim_stream_model(struct sim *sim, struct sim_upstream *upstream, struct sim_conn *conn,
+                              const uint8_t *query, size_t len);
+
+/* What an upstream does when a connection is begun; SILENT: nothing ever comes back. */
+enum sim_accept { SIM_REFUSE, SIM_ACCEPT, SIM_SILENT };
+
 struct sim_upstream {
     union rd_address address;
     sim_model *reply;    /* NULL: silent */
     void *context;       /* the model's own */
     uint64_t latency_ns; /* each way */
-    int send_error;      /* positive errno: the kernel takes no packet to it */
+    int send_error;      /* positive errno: the kernel takes no packet to it, nor a connection */
+    int port_error;      /* the same for port_open: there is no route to it */
     struct sim_log queries;
+
+    enum sim_accept accept;
+    sim_stream_model *reply_stream; /* NULL: silent */
+    unsigned close_after;           /* queries on one connection, then it closes; 0: never */
+    bool close_by_reset;            /* and how: by RST, else by FIN */
+    struct sim_log stream_queries;  /* of all connections */
+    unsigned conns_accepted, conns_open;
 };
 
 struct sim_worker {
@@ -90,21 +114,27 @@ struct sim {
     uint64_t client_latency_ns;    /* each way */
     unsigned listener_room;        /* datagrams that a listener's queue takes; more are dropped */
     int port_error;                /* positive errno: the system refuses every port */
+    int stream_error;              /* the same for stream_open */
+    uint32_t stream_window;        /* of new connections: bytes that wait unread at the far end */
     uint8_t *ports_taken[2];       /* by family and port: a test's reservations and open ports */
 
     struct sim_upstream *upstreams[SIM_MAX_UPSTREAMS];
     unsigned n_upstreams;
     struct sim_client **clients;
     unsigned n_clients, clients_room;
+    struct sim_conn **conns; /* all that ever were */
+    unsigned n_conns, conns_room;
     struct sim_io *ios[SIM_MAX_WORKERS]; /* by the plan's worker number; NULL: not open */
     unsigned n_ios;
     struct sim_worker workers[SIM_MAX_WORKERS];
     unsigned n_workers;
 
-    unsigned answers;     /* received by clients, all together */
+    unsigned answers;     /* received by clients, all together, by UDP and TCP */
     unsigned buffers_out; /* with the workers now */
     unsigned ports_open;
     unsigned ports_peak;   /* the most that were open at a time */
+    unsigned streams_open; /* places of streams that workers have */
+    unsigned streams_peak;
     uint32_t handles_used; /* one above the highest port handle that was ever given out */
     char broken[160];      /* the first rule of io.h that a worker broke; empty: none */
 };
@@ -146,11 +176,21 @@ void sim_ask(struct sim *sim, const struct sim_client *client, const union rd_ad
 /* No port_open gets PORT of FAMILY from now on. */
 void sim_reserve_port(struct sim *sim, sa_family_t family, uint16_t port);
 
-/* Every datagram passes here: it arrives DELAY_NS from now. */
+/* Memory for a datagram or a segment, of LEN bytes that are still zero. */
+struct sim_datagram *sim_datagram_new(size_t len);
+/* Everything passes here: it arrives DELAY_NS from now. Takes DATAGRAM. */
+void sim_post(struct sim *sim, struct sim_datagram *datagram, uint64_t delay_ns);
+/* Makes a datagram and posts it. */
 void sim_carry(struct sim *sim, const union rd_address *from, const union rd_address *to,
                const void *bytes, size_t len, int error, uint64_t delay_ns);
 /* Gives what is due to whom it is for. */
 void sim_deliver_due(struct sim *sim);
+/* Takes these bytes into the world's trace. */
+void sim_trace(struct sim *sim, const void *bytes, size_t len);
+/* Keeps a copy of the bytes. */
+void sim_log_add(struct sim_log *log, uint64_t at_ns, const union rd_address *from,
+                 const union rd_address *to, const uint8_t *bytes, size_t len);
+void sim_log_deinit(struct sim_log *log);
 /* Notes a broken rule of io.h; the first one stays. */
 void sim_broken(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -12,8 +12,13 @@ extern const struct io_ops sim_io_ops;
 /* Whether DATAGRAM is for a socket of IO; then it owns it, or has dropped it as the kernel would.
  */
 bool sim_io_arrive(struct sim_io *io, struct sim_datagram *datagram);
+/* A segment has reached the worker's end of CONN; it stays the caller's. */
+void sim_near_arrive(struct sim_conn *conn, const struct sim_datagram *segment);
 /* Whether IO has a listener for TO. */
 bool sim_io_listens(const struct sim_io *io, const union rd_address *to);
+/* Who of those that share the listener TO gets what FROM sends: as by SO_REUSEPORT. NULL: none. */
+struct sim_io *sim_listener(const struct sim *sim, const union rd_address *from,
+                            const union rd_address *to);
 /* The worker has reason to turn again before anything else happens. */
 bool sim_io_busy(const struct sim_io *io);
 /* When it wants to turn by itself; RD_NEVER before its first turn. */

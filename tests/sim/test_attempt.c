@@ -101,23 +101,42 @@ static void test_a_retransmission_goes_to_another_server(void **state)
     }
 }
 
-static void test_a_question_costs_four_packets_in_all(void **state)
+static void unreachable_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query,
+                              size_t len, uint16_t from_port)
 {
-    static const char *const servers[] = {"198.51.100.2", "198.51.100.3", "198.51.100.4",
-                                          "198.51.100.5", "198.51.100.6"};
-    struct scene *scene = *state;
+    (void)query;
+    (void)len;
+    sim_icmp(sim, upstream, from_port, ECONNREFUSED, 0);
+}
+
+/* Asks eight servers of this MODEL one question. How many packets that took, one each at most. */
+static unsigned packets_of_a_question(struct scene *scene, sim_model *model)
+{
     struct rd_message message;
     unsigned sent = 0;
 
-    scene->upstream->reply = NULL;
-    for (unsigned i = 0; i < 5; i++)
-        scene_add_upstream(scene, servers[i], NULL, 5 * MS);
+    scene->upstream->reply = model;
+    for (char last = '2'; last < '9'; last++)
+        scene_add_upstream(scene, (char[]){'1', '9', '2', '.', '0', '.', '2', '.', last, 0}, model,
+                           5 * MS);
     scene_exchange(scene, &(struct ask){.name = NAME}, &message);
+    assert_int_equal(message.flags & RD_DNS_RCODE, RD_SERVFAIL);
     for (unsigned i = 0; i < scene->sim->n_upstreams; i++) {
         assert_true(scene->sim->upstreams[i]->queries.n <= 1);
         sent += scene->sim->upstreams[i]->queries.n;
     }
-    assert_int_equal(sent, RD_ATTEMPTS);
+    return sent;
+}
+
+static void test_silent_servers_are_asked_four_times_within_patience(void **state)
+{
+    /* At 0, 0.4, 1.2 and 2.8 s: a time-out is twice the one before. */
+    assert_int_equal(packets_of_a_question(*state, NULL), 4);
+}
+
+static void test_a_question_costs_so_many_packets_in_all(void **state)
+{
+    assert_int_equal(packets_of_a_question(*state, unreachable_model), RD_ATTEMPTS);
 }
 
 /* Answers its first query only, 600 ms late. */
@@ -182,14 +201,6 @@ static void test_a_server_that_is_mostly_fast_is_resent_after_twice_its_p99(void
     scene_ask(scene, scene->client, &(struct ask){.name = NAME});
     scene_wait_query(scene, scene->upstream, n + 2);
     assert_in_range(sent_after(scene->upstream, n + 1, n), 600 * MS, 750 * MS);
-}
-
-static void unreachable_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query,
-                              size_t len, uint16_t from_port)
-{
-    (void)query;
-    (void)len;
-    sim_icmp(sim, upstream, from_port, ECONNREFUSED, 0);
 }
 
 static void test_port_errors_at_every_attempt_are_a_network_error(void **state)
@@ -285,7 +296,8 @@ int main(void)
         SCENE_TEST(test_a_silent_server_is_asked_three_times_then_servfail),
         cmocka_unit_test(test_a_retransmission_has_an_id_and_port_of_its_own),
         SCENE_TEST(test_a_retransmission_goes_to_another_server),
-        SCENE_TEST(test_a_question_costs_four_packets_in_all),
+        SCENE_TEST(test_silent_servers_are_asked_four_times_within_patience),
+        SCENE_TEST(test_a_question_costs_so_many_packets_in_all),
         SCENE_TEST(test_a_late_reply_to_the_first_packet_still_counts),
         SCENE_TEST(test_a_server_whose_p99_is_slow_is_waited_for),
         SCENE_TEST(test_a_server_that_is_mostly_fast_is_resent_after_twice_its_p99),

@@ -220,52 +220,6 @@ static void test_a_malformed_reply_does_not_end_the_wait(void **state)
         assert_waits_on(scene, ways[i], &stats->replies_bad_malformed);
 }
 
-/* Pads a sound reply to LEN bytes. */
-static void pad(struct packet *reply, size_t len)
-{
-    while (len - reply->len >= 200)
-        packet_txt(reply, RD_ADDITIONAL, len - reply->len >= 400 ? 188 : 88);
-    packet_txt(reply, RD_ADDITIONAL, len - reply->len - 12);
-    assert_int_equal(reply->len, len);
-}
-
-static void one_byte_too_long(struct packet *reply)
-{
-    pad(reply, 1233);
-}
-
-static void longer_than_a_buffer(struct packet *reply)
-{
-    pad(reply, RD_BUFFER_BYTES + 1);
-}
-
-static void as_long_as_advertised(struct packet *reply)
-{
-    pad(reply, 1232);
-}
-
-static void test_a_reply_longer_than_advertised_does_not_end_the_wait(void **state)
-{
-    struct scene *scene = *state;
-    const struct rd_stats *stats = stats_of(scene);
-
-    assert_waits_on(scene, one_byte_too_long, &stats->replies_bad_oversize);
-    assert_waits_on(scene, longer_than_a_buffer, &stats->replies_bad_oversize);
-}
-
-static void test_a_reply_as_long_as_advertised_is_good(void **state)
-{
-    struct scene *scene = *state;
-    struct rd_message message;
-    const struct sim_packet *answer;
-
-    spoil = as_long_as_advertised;
-    scene->upstream->reply = hostile_model;
-    answer = scene_exchange(scene, &(struct ask){.name = NAME, .edns = true}, &message);
-    assert_int_equal(last_byte(answer, &message), 66);
-    assert_int_equal(SCENE_STAT(scene, replies_accepted), 1);
-}
-
 static void upper_case(struct packet *reply)
 {
     memcpy(reply->bytes + RD_DNS_HEADER_BYTES, "\3WWW\7EXAMPLE\3COM", 17);
@@ -365,7 +319,8 @@ static void test_a_second_reply_is_nobodys(void **state)
     sim_run_for(scene->sim, S);
     assert_int_equal(scene->sim->answers, 1);
     assert_int_equal(SCENE_STAT(scene, replies_accepted), 1);
-    assert_int_equal(SCENE_STAT(scene, replies_bad_unknown_id), 1);
+    assert_int_equal(SCENE_STAT(scene, replies_late), 1);
+    assert_int_equal(SCENE_STAT(scene, replies_bad_unknown_id), 0);
 }
 
 static void test_a_reply_after_the_deadline_is_nobodys(void **state)
@@ -379,7 +334,8 @@ static void test_a_reply_after_the_deadline_is_nobodys(void **state)
     reply_to(scene, 0, 0, 66);
     sim_run_for(scene->sim, S);
     assert_int_equal(scene->sim->answers, 1);
-    assert_int_equal(SCENE_STAT(scene, replies_bad_unknown_id), 1);
+    assert_int_equal(SCENE_STAT(scene, replies_late), 1);
+    assert_int_equal(SCENE_STAT(scene, replies_bad_unknown_id), 0);
     assert_int_equal(SCENE_STAT(scene, replies_accepted), 0);
 }
 
@@ -399,7 +355,8 @@ static void test_a_late_reply_never_reaches_a_reused_slot(void **state)
     scene_wait_query(scene, scene->upstream, of_second + 1);
     for (unsigned i = 0; i < of_second; i++) {
         reply_to(scene, i, i, 66);
-        reply_to(scene, i, of_second, 66);
+        if (i + 1 < RD_WRONG_IDS) /* one more, and the second would be asked by TCP */
+            reply_to(scene, i, of_second, 66);
     }
     sim_run_for(scene->sim, 50 * MS);
     assert_int_equal(scene->client->answers.n, 1);
@@ -449,7 +406,8 @@ static void test_slots_and_ports_that_turn_over_never_mix_answers(void **state)
         good++;
     }
     assert_true(good > 1000);
-    assert_true(SCENE_STAT(scene, replies_bad_unknown_id) > 50);
+    assert_true(SCENE_STAT(scene, replies_late) > 50);
+    assert_int_equal(SCENE_STAT(scene, replies_bad_unknown_id), 0);
 }
 
 int main(void)
@@ -459,8 +417,6 @@ int main(void)
         SCENE_TEST(test_a_bad_header_does_not_end_the_wait),
         SCENE_TEST(test_another_question_does_not_end_the_wait),
         SCENE_TEST(test_a_malformed_reply_does_not_end_the_wait),
-        SCENE_TEST(test_a_reply_longer_than_advertised_does_not_end_the_wait),
-        SCENE_TEST(test_a_reply_as_long_as_advertised_is_good),
         SCENE_TEST(test_the_question_may_come_back_in_any_spelling),
         SCENE_TEST(test_a_reply_from_or_to_elsewhere_is_not_seen),
         SCENE_TEST(test_an_id_counts_on_its_own_port_only),

@@ -242,7 +242,7 @@ static void test_other_servers_are_asked_and_old_questions_still_finish(void **s
     scene->upstream->latency_ns = 150 * MS;
     burst(scene, 10);
     sim_run_for(scene->sim, 200 * MS);
-    scene->config.pools[0].servers.at[0] = other->address;
+    scene->config.pools[0].servers.at[0].address = other->address;
     scene_publish(scene);
     sim_run_for(scene->sim, MS);
     release_first_snapshot(scene);
@@ -272,7 +272,7 @@ static void test_a_retransmission_after_a_reload_goes_to_a_server_that_is_left(v
     scene->upstream->reply = NULL;
     scene_ask(scene, scene->client, &(struct ask){.name = NAME});
     sim_run_for(scene->sim, 50 * MS);
-    scene->config.pools[0].servers.at[0] = other->address;
+    scene->config.pools[0].servers.at[0].address = other->address;
     scene_publish(scene);
     sim_run_for(scene->sim, MS);
     release_first_snapshot(scene);

@@ -16,8 +16,8 @@ MEMORY = ('malloc', 'calloc', 'aligned_alloc', 'free')
 MAPPING = ('mmap', 'munmap', 'madvise')
 SODIUM = ('crypto_*', 'sodium_memzero')
 SOCKETS = ('socket', 'bind', 'connect', 'close', 'setsockopt', 'getsockopt', 'getsockname',
-           'recvmmsg', 'sendmmsg', 'recvmsg', 'sendmsg', 'recv', 'send', 'read', 'write',
-           'epoll_*', 'eventfd')
+           'getpeername', 'listen', 'accept4', 'shutdown', 'recvmmsg', 'sendmmsg', 'recvmsg',
+           'sendmsg', 'recv', 'send', 'read', 'write', 'epoll_*', 'eventfd')
 
 # Object (without its ending) -> what it may import beside EVERYWHERE. Making and freeing a table
 # allocates; what works per query (query, reply, answer, attempt) has no line here.
@@ -29,8 +29,12 @@ IMPORTS = {
     'guard/acl': MEMORY + ('qsort',),
     'io/*': SOCKETS + MEMORY + MAPPING + ('io_uring_*', '__io_uring_*'),
     'io/probe': ('snprintf', 'strerror', 'open', 'socketpair', 'sysconf'),
-    'fleet': MEMORY,
+    'connection_table': MEMORY,
+    'fleet': MEMORY + ('strcmp', 'strlen'),
     'inflight': MEMORY,
+    'link': MEMORY,
+    'policy/suffix': MEMORY,
+    'route': MEMORY + ('strlen',),
     'snapshot': MEMORY + ('strlen',),
     'upstream': MEMORY,
     'wire/name_text': ('strchr',),

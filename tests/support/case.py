@@ -15,11 +15,13 @@ class ForwarderCase(unittest.TestCase):
 
     maxDiff = None
 
-    def serve(self, behaviour=good, *, addresses=("127.0.0.1",), pool=None, config=None, **kw):
+    def serve(self, behaviour=good, *, addresses=("127.0.0.1",), tcp=None, pool=None, config=None,
+              **kw):
         """self.upstream, self.ringdns before it, self.client before that.
 
-        POOL: options of the default pool, which is then given in the file, with the servers."""
-        self.upstream = self.enterContext(Upstream(behaviour, addresses))
+        TCP: the upstream's behaviour there; POOL: options of the default pool, which is then given
+        in the file, with the servers."""
+        self.upstream = self.enterContext(Upstream(behaviour, addresses, tcp=tcp))
         if pool is None:
             self.start(self.upstream.servers, config=config, **kw)
         else:
@@ -27,9 +29,11 @@ class ForwarderCase(unittest.TestCase):
             default = {"default": {"servers": servers, **pool}}
             self.start((), config={**(config or {}), "upstreams": default}, **kw)
 
-    def start(self, forward, **kw):
-        """self.ringdns in front of the servers FORWARD, self.client before it."""
-        self.ringdns = self.enterContext(Ringdns(forward, **kw))
+    def start(self, forward, *, config=None, **kw):
+        """self.ringdns in front of the servers FORWARD, self.client before it. It sends no loop
+        probes unless CONFIG says so: what a test counts is what the test caused."""
+        config = {"loop-probe": False, **(config or {})}
+        self.ringdns = self.enterContext(Ringdns(forward, config=config, **kw))
         self.client = self.new_client()
 
     def new_client(self, address="127.0.0.1", **kw):

@@ -152,6 +152,19 @@ class Process:
         if self.alive():
             os.kill(self.pid, number)
 
+    def freeze(self):
+        """Stops every thread of it, until SIGCONT."""
+        self.signal(signal.SIGSTOP)
+        wait_until(lambda: self._states() <= {"T"}, patience(5), lambda: self.report("runs on"))
+
+    def _states(self):
+        """Of its threads, by one letter each."""
+        found = set()
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/stat", encoding="ascii") as file:
+                found.add(file.read().rpartition(")")[2].split()[0])
+        return found
+
     def kill(self):
         if self.alive():
             os.kill(self.pid, signal.SIGKILL)

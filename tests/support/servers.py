@@ -6,12 +6,13 @@ Each is ready when it has answered a query, not when it says so.
 """
 
 import os
+import re
 import shutil
 import socket
 import tempfile
 
 from support import wire
-from support.process import Process, patience, wait_until
+from support.process import Process, patience, run, wait_until
 from support.ringdns import family, free_port
 
 
@@ -38,18 +39,24 @@ class Server:
 
     def launch(self, argv, *probes):
         """PROBES: names whose SOA must be answered with NOERROR on the first address."""
+        self._argv, self._probes = argv, probes
+        return self.start()
+
+    def start(self, ready=True):
+        """Once more, after process.kill(). READY: waits until it answers."""
         join = (self.namespace.join,) if self.namespace else ()
-        self.process = Process(argv, preexec=join, cwd=self.folder)
+        self.process = Process(self._argv, preexec=join, cwd=self.folder)
         try:
-            for probe in probes:
-                wait_until(lambda: self._answers(probe), patience(20),
+            for probe in self._probes if ready else ():
+                wait_until(lambda: self.answers(probe), patience(20),
                            lambda: self.process.report(f"did not answer for {probe}"))
         except BaseException:
             self.close()
             raise
         return self
 
-    def _answers(self, probe):
+    def answers(self, probe):
+        """Does it answer for this name now? It must be running."""
         make = self.namespace.socket if self.namespace else socket.socket
         with make(family(self.addresses[0]), socket.SOCK_DGRAM) as sock:
             sock.settimeout(0.2)
@@ -74,12 +81,23 @@ class Server:
         self.close()
 
 
+COUNTING = """mod-stats:
+  - id: all
+    query-type: on
+    request-protocol: on
+template:
+  - id: default
+    global-module: mod-stats/all
+"""
+
+
 class Knot(Server):
-    """Authoritative for ZONES: a dict of name -> zone file's text. SIGNED: names to sign."""
+    """Authoritative for ZONES: a dict of name -> zone file's text. SIGNED: names to sign. COUNTING:
+    it keeps statistics, see counts()."""
 
     program = "knotd"
 
-    def __init__(self, zones, *, signed=(), workers=1, **kw):
+    def __init__(self, zones, *, signed=(), workers=1, counting=False, **kw):
         super().__init__(**kw)
         os.mkdir(os.path.join(self.folder, "db"))
         listens = "\n".join(f"  listen: {address}@{self.port}" for address in self.addresses)
@@ -100,8 +118,10 @@ policy:
   - id: ecdsa
     algorithm: ecdsap256sha256
     single-type-signing: on
-zone:
 """
+        if counting:
+            text += COUNTING
+        text += "zone:\n"
         for number, (zone, content) in enumerate(zones.items()):
             path = self.write(f"{number}.zone", content)
             text += (f"  - domain: \"{zone}\"\n    file: {path}\n    zonefile-load: whole\n"
@@ -109,6 +129,12 @@ zone:
             if zone in signed:
                 text += "    dnssec-signing: on\n    dnssec-policy: ecdsa\n"
         self.launch([self.program, "-c", self.write("knot.conf", text)], *zones)
+
+    def counts(self):
+        """All counters of its statistics module that are not 0, as {"query-type[A]": 5}."""
+        text = run(["knotc", "-s", os.path.join(self.folder, "knot.sock"), "stats", "mod-stats"])
+        return {name: int(value)
+                for name, value in re.findall(r"^mod-stats\.(\S+) = (\d+)$", text, re.M)}
 
 
 class Nsd(Server):
@@ -144,11 +170,12 @@ remote-control:
 
 class Unbound(Server):
     """A resolver. HINTS: the address of the one root server; or FORWARD, (address, port) to ask
-    instead, for comparing a forwarder with another one."""
+    instead, for comparing a forwarder with another one. SETTINGS: more lines below "server:", such
+    as zones of its own."""
 
     program = "unbound"
 
-    def __init__(self, *, hints=None, forward=None, probe=".", **kw):
+    def __init__(self, *, hints=None, forward=None, probe=".", settings=(), **kw):
         super().__init__(**kw)
         interfaces = "\n".join(f"  interface: {address}" for address in self.addresses)
         text = f"""
@@ -175,6 +202,7 @@ server:
         if hints:
             self.write("hints", f". 3600000 NS root.test.\nroot.test. 3600000 A {hints}\n")
             text += f'  root-hints: "{self.folder}/hints"\n'
+        text += "".join(f"  {line}\n" for line in settings)
         text += "remote-control:\n  control-enable: no\n"
         if forward:
             text += (f'forward-zone:\n  name: "."\n  forward-addr: {forward[0]}@{forward[1]}\n'
