@@ -16,7 +16,7 @@ BIG_ZONE = ("$TTL 300\n@ SOA ns admin 1 3600 600 86400 300\n@ NS ns\nns A 192.0.
             + f' "{"x" * 200}"' * 290 + "\n")
 BIG_BYTES = 58_000
 # All buffers that a worker has (limits.h), and some room for whatever else is used first then.
-MEMORY_BYTES = (2048 + 1024 + 512) * 4416 + 128 * 65664 + (4 << 20)
+MEMORY_BYTES = (2048 + 1024 + 512) * 4416 + 256 * 65664 + (4 << 20)
 
 
 class Unread:

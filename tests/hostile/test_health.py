@@ -72,7 +72,7 @@ class DegradedTest(HealthCase):
 
     def test_one_bad_domain_degrades_nobody(self):
         """SERVFAIL for all names below one suffix speaks against that suffix."""
-        self.serve_one_bad()
+        self.serve_one_bad(pool={"policy": "spread"})
         self.ask("q", 300, "one.example")
         self.assertEqual(self.ringdns.stats()["servers_degraded"], 0)
         self.assertEqual(self.state(A), "up")
