@@ -18,8 +18,9 @@
 #include "query.h"
 #include "reply.h"
 
-/* Connections that are accepted in a turn and whose events are not taken yet. */
-#define STREAMS_UNTOLD 64
+/* Connections that are accepted in a turn and whose events are not taken yet: what may have waited
+ * at a listener (tcp_socket.c). */
+#define STREAMS_UNTOLD 1024
 
 struct rd_worker {
     struct context context;
