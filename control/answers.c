@@ -75,13 +75,14 @@ static struct upstreams_clock read_clocks(void)
 static json_t *one_upstream(const struct service *service, uint32_t pool, uint32_t server,
                             const struct upstreams_clock *now)
 {
-    const struct rd_pool_config *config = &snapshots_config(&service->snapshots)->pools[pool];
+    const struct rd_snapshot *snapshot = snapshots_newest(&service->snapshots);
+    const struct rd_pool_config *config = &rd_snapshot_config(snapshot)->pools[pool];
     const struct rd_upstream_stats *stats[RD_MAX_WORKERS];
     struct upstream upstream = {.pool = config,
                                 .server = &config->servers.at[server],
                                 .stats = stats,
                                 .n_stats = service->crew.n};
-    unsigned number = rd_snapshot_server(snapshots_newest(&service->snapshots), pool, server);
+    unsigned number = rd_snapshot_server(snapshot, pool, server);
 
     rd_fleet_server(service->snapshots.fleet, number, &upstream.info);
     for (unsigned i = 0; i < service->crew.n; i++)
@@ -92,7 +93,7 @@ static json_t *one_upstream(const struct service *service, uint32_t pool, uint32
 /* Of the configuration that the workers have: a newer one may be waiting to be published. */
 static json_t *all_upstreams(const struct service *service)
 {
-    const struct rd_config *config = snapshots_config(&service->snapshots);
+    const struct rd_config *config = rd_snapshot_config(snapshots_newest(&service->snapshots));
     struct upstreams_clock now = read_clocks();
     json_t *array = json_array();
 

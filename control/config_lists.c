@@ -23,7 +23,8 @@ static const char *addresses_parse(const struct config_option *option, const cha
     (void)reason;
     if (wrong)
         return wrong;
-    if (!address_is_host(&address) && !address_is_any(&address))
+    /* What is below a pool is sent to. */
+    if (!address_is_host(&address) && (option->pool || !address_is_any(&address)))
         return "not the address of one host";
     for (uint32_t i = 0; i < list->n; i++)
         if (rd_address_equal(&address, &list->at[i]))
@@ -43,10 +44,10 @@ static void addresses_print(const struct config_option *option, const void *valu
 
 static void addresses_allow(const struct config_option *option, FILE *out)
 {
-    (void)option;
-    fputs("an IP address, with or without a port, such as 192.0.2.1, 192.0.2.1:5353, *, "
-          "2001:db8::1 or [2001:db8::1]:53",
-          out);
+    fprintf(out,
+            "an IP address, with or without a port, such as 192.0.2.1, 192.0.2.1:5353, %s"
+            "2001:db8::1 or [2001:db8::1]:53",
+            option->pool ? "" : "*, ");
 }
 
 static const char *hosts_parse(const struct config_option *option, const char *text, void *value,

@@ -15,43 +15,6 @@
 #include "address.h"
 #include "escape.h"
 
-static const char *server_address_parse(const struct config_option *option, const char *text,
-                                        void *value, char reason[CONFIG_REASON_BYTES])
-{
-    rd_kind_ADDRESSES *list = value;
-    union rd_address address;
-    const char *wrong = address_parse(text, option->port, &address);
-
-    (void)reason;
-    if (wrong)
-        return wrong;
-    if (!address_is_host(&address))
-        return "not the address of one host";
-    list->at[0] = address;
-    list->n = 1;
-    return NULL;
-}
-
-static void server_address_print(const struct config_option *option, const void *value, uint32_t i,
-                                 FILE *out)
-{
-    char text[ADDRESS_TEXT_BYTES];
-
-    (void)option;
-    fputs(address_format(&((const rd_kind_ADDRESSES *)value)->at[i], text), out);
-}
-
-static void server_address_allow(const struct config_option *option, FILE *out)
-{
-    (void)option;
-    fputs("an IP address, with or without a port, such as 192.0.2.1, 192.0.2.1:5353, 2001:db8::1 "
-          "or [2001:db8::1]:53",
-          out);
-}
-
-static const struct config_kind server_address_kind = {server_address_parse, server_address_print,
-                                                       server_address_allow, .quoted = true};
-
 #define FIELD(name, kind_, ...)                                                                    \
     {                                                                                              \
         .key = #name, .kind = kind_, .offset = offsetof(struct config_server, name),               \
@@ -60,7 +23,7 @@ static const struct config_kind server_address_kind = {server_address_parse, ser
     }
 
 const struct config_option config_server_fields[SERVER_FIELDS] = {
-    [SERVER_ADDRESS] = FIELD(address, &server_address_kind),
+    [SERVER_ADDRESS] = FIELD(address, &config_kind_ADDRESSES, .min = 1, .max = 1),
     [SERVER_WEIGHT] = FIELD(weight, &config_kind_COUNT, .min = 1, .max = RD_MAX_WEIGHT),
     [SERVER_TIER] = FIELD(tier, &config_kind_COUNT, .min = 0, .max = RD_MAX_TIER),
 };
@@ -90,7 +53,7 @@ static const char *servers_parse(const struct config_option *option, const char 
     const char *wrong;
 
     config_server_init(&server);
-    wrong = server_address_parse(option, text, &server.address, reason);
+    wrong = config_kind_ADDRESSES.parse(option, text, &server.address, reason);
     return wrong ? wrong : config_server_add(value, &server);
 }
 
@@ -113,7 +76,7 @@ static void servers_print(const struct config_option *option, const void *value,
 
 static void servers_allow(const struct config_option *option, FILE *out)
 {
-    server_address_allow(option, out);
+    config_kind_ADDRESSES.allow(option, out);
     fprintf(out,
             "; or a map, such as { address: 192.0.2.1, weight: 2, tier: 1 }, of weight 1 to %d "
             "and tier 0 to %d",

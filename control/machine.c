@@ -19,7 +19,7 @@
 enum {
     PORTS = 65536,
     FIRST_PORT = 1024,      /* lower ones are never drawn */
-    WORKER_DESCRIPTORS = 8, /* a worker's ring, doorbell, and connections about to be closed */
+    WORKER_DESCRIPTORS = 8, /* a worker's ring, doorbell and the like */
     OWN_DESCRIPTORS = 16,   /* standard streams, signals, watches, files in passing */
     SPARE_DESCRIPTORS = 8,  /* left free */
     CLIENTS_MIN = 16,       /* the least that tcp.connections may be */

@@ -16,7 +16,6 @@ struct snapshot_entry {
     struct snapshot_entry *older;
     struct rd_snapshot *snapshot;
     uint64_t generation;
-    struct rd_config config; /* which SNAPSHOT's pools and servers are numbered by */
 };
 
 int snapshots_init(struct snapshots *snapshots)
@@ -38,7 +37,6 @@ int snapshots_make(struct snapshots *snapshots, const struct rd_config *config)
         free(entry);
         return r;
     }
-    entry->config = *config;
     entry->older = snapshots->newest;
     snapshots->newest = entry;
     snapshots->generation = entry->generation;
@@ -48,11 +46,6 @@ int snapshots_make(struct snapshots *snapshots, const struct rd_config *config)
 const struct rd_snapshot *snapshots_newest(const struct snapshots *snapshots)
 {
     return snapshots->newest->snapshot;
-}
-
-const struct rd_config *snapshots_config(const struct snapshots *snapshots)
-{
-    return &snapshots->newest->config;
 }
 
 static void free_from(struct snapshots *snapshots, struct snapshot_entry *entry)

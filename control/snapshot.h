@@ -24,8 +24,6 @@ void snapshots_deinit(struct snapshots *snapshots);
 /* Compiles CONFIG as the newest one. 0 or negative errno, as rd_snapshot_new. */
 int snapshots_make(struct snapshots *snapshots, const struct rd_config *config);
 const struct rd_snapshot *snapshots_newest(const struct snapshots *snapshots);
-/* What the newest one was compiled from. Valid until the next snapshots_make. */
-const struct rd_config *snapshots_config(const struct snapshots *snapshots);
 
 /* Frees those that are older than OLDEST, the least generation that a worker still uses.
  * Returns whether older ones than the newest remain. */

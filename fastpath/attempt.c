@@ -120,7 +120,7 @@ static bool send_to(struct context *context, struct question *question, const st
         .plain = order->plain,
         .cookie = order->cookie,
         .hedge = order->hedge,
-        .counted = true,
+        .awaited = true,
         .spelling = order->randomize ? rd_random_u32(&context->random) : 0,
     };
     if (order->tcp
@@ -201,6 +201,7 @@ enum attempt_result attempt_send(struct context *context, struct question *quest
     question->out_of_reach = 0;
     for (unsigned tries = 1;; tries++) {
         int chosen = pool_choose(context, pool, question, pool->tcp);
+
         if (chosen < 0)
             return question->out_of_reach ? ATTEMPT_NO_PORT : none_left[-chosen];
         order = order_for(context, pool, pool->servers[chosen].number);
@@ -226,7 +227,7 @@ static void release(struct context *context, struct question *question, unsigned
 {
     struct attempt *attempt = &question->attempts[index];
 
-    if (!attempt->counted)
+    if (!attempt->awaited)
         return;
     context->upstream.servers[attempt->server].late -= attempt->outcome == ATTEMPT_LATE;
     if (attempt->tcp)
@@ -234,7 +235,14 @@ static void release(struct context *context, struct question *question, unsigned
     else
         upstream_forget(&context->upstream, attempt->way, attempt->id,
                         attempt->replied ? 0 : attempt->sent_ns);
-    attempt->counted = false;
+    attempt->awaited = false;
+}
+
+void attempt_end(struct context *context, struct question *question, unsigned index,
+                 enum attempt_outcome outcome)
+{
+    release(context, question, index);
+    question->attempts[index].outcome = (uint8_t)outcome;
 }
 
 /* Whether SERVER has had as much of QUESTION by UDP or TCP as it may. */
@@ -273,8 +281,7 @@ static bool replace(struct context *context, struct question *question, unsigned
     if (question->n_attempts == RD_ATTEMPTS || is_spent(question, order->server, order->tcp) ||
         !send_in(context, question, order, NULL))
         return false;
-    release(context, question, index);
-    question->attempts[index].outcome = ATTEMPT_VOID;
+    attempt_end(context, question, index, ATTEMPT_VOID);
     question->hedge_armed = false;
     arm(context, question, context->now_ns + timeout_ns(context, question, order));
     return true;
@@ -375,31 +382,19 @@ void attempt_replied(struct context *context, struct question *question, unsigne
         rd_stat_inc(&context->stats->servers_up);
 }
 
-void attempt_failed(struct context *context, struct question *question, unsigned index)
-{
-    release(context, question, index);
-    question->attempts[index].outcome = ATTEMPT_FAILED;
-}
-
 bool attempt_is_by_tcp(const struct question *question, uint8_t server)
 {
     for (unsigned i = 0; i < question->n_attempts; i++)
-        if (question->attempts[i].counted && question->attempts[i].tcp &&
+        if (question->attempts[i].awaited && question->attempts[i].tcp &&
             question->attempts[i].server == server)
             return true;
     return false;
 }
 
-void attempt_void(struct context *context, struct question *question, unsigned index)
-{
-    release(context, question, index);
-    question->attempts[index].outcome = ATTEMPT_VOID;
-}
-
 bool attempt_is_awaited(const struct question *question)
 {
     for (unsigned i = 0; i < question->n_attempts; i++)
-        if (question->attempts[i].counted)
+        if (question->attempts[i].awaited)
             return true;
     return false;
 }
@@ -462,7 +457,7 @@ void attempt_link_lost(struct context *context, struct question *question, unsig
     struct order order;
 
     context->upstream.servers[attempt->server].late -= attempt->outcome == ATTEMPT_LATE;
-    attempt->counted = false;
+    attempt->awaited = false;
     attempt->outcome = ATTEMPT_BROKEN;
     if (question->key.view == QUESTION_PROBE)
         return;

@@ -48,12 +48,12 @@ bool attempt_probe(struct context *context, const struct snapshot_pool *pool, un
 void attempt_again(struct context *context, struct question *question);
 /* A reply to attempt INDEX of QUESTION was accepted: the server is alive. */
 void attempt_replied(struct context *context, struct question *question, unsigned index);
-/* The reply to attempt INDEX of QUESTION was no answer: nothing more is awaited of it. */
-void attempt_failed(struct context *context, struct question *question, unsigned index);
 /* Whether a reply of SERVER by TCP is awaited. */
 bool attempt_is_by_tcp(const struct question *question, uint8_t server);
-/* Another attempt at the same server takes the place of attempt INDEX of QUESTION. */
-void attempt_void(struct context *context, struct question *question, unsigned index);
+/* Attempt INDEX of QUESTION is over: OUTCOME is ATTEMPT_FAILED, or ATTEMPT_VOID where another one
+ * at the same server takes its place. */
+void attempt_end(struct context *context, struct question *question, unsigned index,
+                 enum attempt_outcome outcome);
 /* Whether a reply to any of QUESTION's attempts may still come. */
 bool attempt_is_awaited(const struct question *question);
 /* The ports and links of QUESTION's attempts wait no more, its timer is off. */

@@ -45,7 +45,7 @@ static void end_time(struct context *context, struct question *question, unsigne
     struct attempt *attempt = &question->attempts[index];
 
     attempt->outcome = ATTEMPT_LATE;
-    if (attempt->counted)
+    if (attempt->awaited)
         context->upstream.servers[attempt->server].late++;
     if (evidence_counts(context, question, attempt))
         upstream_timed_out(&context->upstream, attempt->server,

@@ -6,7 +6,7 @@
  * time-out less or ask once more, never lose a server for good. What is called for every reply
  * looks before it writes, so a healthy server's line stays in every core's cache.
  *
- * Not here: when to probe and what with (attempt.c), which server is asked (pool.c).
+ * Not here: when to probe and what with (probe.c), which server is asked (pool.c).
  */
 #include "fleet.h"
 

@@ -12,6 +12,7 @@
 #ifndef RINGDNS_INFLIGHT_H
 #define RINGDNS_INFLIGHT_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -57,13 +58,15 @@ struct attempt {
     bool cookie;  /* with a DNS cookie */
     bool hedge;   /* sent early, to a second server */
     bool replied; /* by the server, whatever it said */
-    bool counted; /* among its port's or link's waits */
+    bool awaited; /* its port or link still waits for it */
 };
 
 struct waiter {
     struct client client;
     uint32_t next; /* RD_SLAB_NONE: last */
 };
+
+static_assert(RD_MAX_UPSTREAMS <= 64, "a question has a bit for each server");
 
 struct question {
     struct rd_timer timer; /* first member: the timer's owner is found by its address */
@@ -103,8 +106,7 @@ static inline struct question *inflight_at(const struct inflight *inflight, uint
 static inline uint32_t inflight_index(const struct inflight *inflight,
                                       const struct question *question)
 {
-    return (uint32_t)((size_t)((const uint8_t *)question - inflight->questions.objects) /
-                      inflight->questions.object_bytes);
+    return rd_slab_index(&inflight->questions, question);
 }
 
 /* Asks for the memory that inflight_find will read for HASH. */

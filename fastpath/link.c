@@ -44,12 +44,6 @@ void links_deinit(struct links *links)
     links->by_place = NULL;
 }
 
-static uint32_t index_of(const struct links *links, const struct link *link)
-{
-    return (uint32_t)((size_t)((const uint8_t *)link - links->slab.objects) /
-                      links->slab.object_bytes);
-}
-
 /* The link of STREAM, or NULL. */
 static struct link *find(const struct links *links, uint32_t stream)
 {
@@ -117,7 +111,7 @@ static struct link *open_link(struct context *context, uint8_t number)
 static void detach(struct context *context, struct link *link)
 {
     struct upstream_server *server = &context->upstream.servers[link->server];
-    uint32_t index = index_of(&context->links, link);
+    uint32_t index = rd_slab_index(&context->links.slab, link);
 
     link->gone = true;
     rd_timer_cancel(&context->timers, &link->timer);
@@ -125,7 +119,6 @@ static void detach(struct context *context, struct link *link)
         if (server->links[i] == index)
             server->links[i] = server->links[--server->n_links];
     rd_stat_set(&server->stats.links, server->n_links);
-    rd_stat_set(&server->stats.links, server->n_links); /* nobody tends to it after the last */
     fleet_unlink(context->fleet, link->server);
     context->links.by_place[io_stream_place(link->stream)] = RD_SLAB_NONE;
 }
@@ -156,7 +149,7 @@ static void end_link(struct context *context, struct link *link, bool is_open)
         context->io->ops->stream_close(context->io, link->stream, false);
     }
     release_waits(context, link);
-    rd_slab_give(&context->links.slab, index_of(&context->links, link));
+    rd_slab_give(&context->links.slab, rd_slab_index(&context->links.slab, link));
     rd_stat_set(&context->stats->links, rd_slab_used(&context->links.slab));
 }
 
@@ -195,7 +188,7 @@ bool link_draw(struct context *context, uint8_t server, struct upstream_wait wai
     link->waits[place] = wait;
     link->n_waits++;
     context->upstream.servers[server].outstanding++;
-    *ret_link = index_of(&context->links, link);
+    *ret_link = rd_slab_index(&context->links.slab, link);
     *ret_id =
         (uint16_t)((place | (uint16_t)(++link->lives[place] * RD_LINK_QUESTIONS)) ^ link->mask);
     return true;

@@ -90,7 +90,13 @@ static void ask_health(struct context *context, const struct snapshot_pool *pool
     attempt_probe(context, pool, server, &key, PATIENCE_NS);
 }
 
-/* KEY.HASH is the token: a probe is never looked up by it. */
+/* A probe is never looked up by its key, so the hash has room for a loop probe's token; 0 for a
+ * probe of health. */
+static uint64_t token_of(const struct question *probe)
+{
+    return probe->key.hash;
+}
+
 static void ask_loop(struct context *context, const struct snapshot_pool *pool, uint8_t server)
 {
     static const struct rd_name suffix = {sizeof("\12loop-probe\7ringdns"),
@@ -125,14 +131,14 @@ void probe_server(struct context *context, uint8_t server)
 
 void probe_replied(struct context *context, const struct question *question)
 {
-    if (question->key.hash != 0)
-        fleet_loop_clear(context->fleet, question->attempts[0].server, question->key.hash,
+    if (token_of(question) != 0)
+        fleet_loop_clear(context->fleet, question->attempts[0].server, token_of(question),
                          context->now_ns);
 }
 
 void probe_lost(struct context *context, const struct question *question)
 {
-    if (question->key.hash == 0 &&
+    if (token_of(question) == 0 &&
         fleet_lost(context->fleet, question->attempts[0].server, context->now_ns))
         rd_stat_inc(&context->stats->servers_down);
 }

@@ -355,12 +355,14 @@ void query_batch(struct context *context, struct io_message *msgs, unsigned n)
     if (n == 0)
         return;
     batch.n = 0;
-    for (unsigned i = 0; i < n; i++)
-        if (msgs[i].path.via == IO_UDP || take_tcp(context, &msgs[i])) {
-            batch.queries[i].msg = &msgs[i];
-            batch.list[batch.n++] = &batch.queries[i];
-            udp += msgs[i].path.via == IO_UDP;
-        }
+    for (unsigned i = 0; i < n; i++) {
+        if (msgs[i].path.via == IO_UDP)
+            udp++;
+        else if (!take_tcp(context, &msgs[i]))
+            continue;
+        batch.queries[i].msg = &msgs[i];
+        batch.list[batch.n++] = &batch.queries[i];
+    }
     rd_stat_add(&context->stats->queries_udp, udp);
     for (unsigned i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
         run(context, &batch, stages[i]);

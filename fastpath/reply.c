@@ -26,6 +26,19 @@
 /* What our OPT may take beyond the reply's own size. */
 #define OPT_ROOM 512u
 
+/* A reply that is too late to be an answer still says that its server is alive. */
+static void take_late(struct context *context, const struct io_message *msg, uint16_t id)
+{
+    uint8_t server;
+
+    rd_stat_inc(&context->stats->replies_late);
+    if (msg->origin != IO_PORT)
+        return;
+    server = upstream_late(&context->upstream, msg->port, id, context->now_ns);
+    if (fleet_replied(context->fleet, server, context->now_ns))
+        rd_stat_inc(&context->stats->servers_up);
+}
+
 /* Whose reply MSG is, by the way it came; NULL: nobody's, and that is counted. */
 static const struct upstream_wait *match(struct context *context, const struct io_message *msg,
                                          uint16_t id)
@@ -38,11 +51,7 @@ static const struct upstream_wait *match(struct context *context, const struct i
     if (found == UPSTREAM_AWAITED)
         return wait;
     if (found == UPSTREAM_LATE) {
-        rd_stat_inc(&context->stats->replies_late);
-        if (msg->origin == IO_PORT)
-            fleet_replied(context->fleet,
-                          upstream_late(&context->upstream, msg->port, id, context->now_ns),
-                          context->now_ns);
+        take_late(context, msg, id);
         return NULL;
     }
     rd_stat_inc(&context->stats->replies_bad_unknown_id);
@@ -293,7 +302,7 @@ static void fail_over(struct context *context, struct question *question, unsign
 {
     uint8_t server = question->attempts[index].server;
 
-    attempt_failed(context, question, index);
+    attempt_end(context, question, index, ATTEMPT_FAILED);
     if (is_its_fault && fleet_failed(context->fleet, server, probe_suffix_hash(&question->key.name),
                                      context->now_ns))
         rd_stat_inc(&context->stats->servers_degraded);
@@ -357,7 +366,7 @@ static bool ask_otherwise(struct context *context, struct question *question, un
     switch (verdict) {
     case TRUNCATED:
         if (attempt_is_by_tcp(question, question->attempts[index].server)) {
-            attempt_void(context, question, index);
+            attempt_end(context, question, index, ATTEMPT_VOID);
             return true;
         }
         if (!attempt_other_way(context, question, index, ATTEMPT_BY_TCP))
@@ -377,6 +386,16 @@ static bool ask_otherwise(struct context *context, struct question *question, un
     }
 }
 
+/* Whatever it says: it came. Takes MSG. */
+static void end_probe(struct context *context, struct question *question,
+                      const struct io_message *msg)
+{
+    probe_replied(context, question);
+    attempt_forget(context, question);
+    inflight_end(&context->inflight, question);
+    context_drop(context, msg);
+}
+
 /* An accepted reply to attempt INDEX. Takes MSG. */
 static void take_reply(struct context *context, struct question *question, unsigned index,
                        const struct rd_message *wire, struct io_message *msg)
@@ -390,8 +409,7 @@ static void take_reply(struct context *context, struct question *question, unsig
     if (wire->edns.present && !attempt->plain)
         context->upstream.servers[attempt->server].plain.n = 0;
     if (question->key.view == QUESTION_PROBE) {
-        probe_replied(context, question);
-        answer_all(context, question, wire, msg); /* nobody waits */
+        end_probe(context, question, msg);
     } else if (verdict == ANSWER) {
         take_answer(context, question, index, wire, msg);
     } else if (ask_otherwise(context, question, index, verdict)) {

@@ -127,6 +127,11 @@ void rd_snapshot_free(struct rd_fleet *fleet, struct rd_snapshot *snapshot)
     free(snapshot);
 }
 
+const struct rd_config *rd_snapshot_config(const struct rd_snapshot *snapshot)
+{
+    return &snapshot->config;
+}
+
 unsigned rd_snapshot_server(const struct rd_snapshot *snapshot, unsigned pool, unsigned server)
 {
     return snapshot->pools[snapshot->views[pool]].servers[server].number;

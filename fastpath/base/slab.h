@@ -12,8 +12,8 @@
 #define RD_SLAB_NONE UINT32_MAX
 
 struct rd_slab {
-    uint8_t *objects;  /* zeroed and untouched until first handed out */
-    uint32_t *free;    /* a stack of returned indices */
+    uint8_t *objects; /* zeroed and untouched until first handed out */
+    uint32_t *free;   /* a stack of returned indices */
     size_t object_bytes;
     uint32_t count;    /* objects in all */
     uint32_t fresh;    /* objects from here on were never handed out */
@@ -31,6 +31,12 @@ void rd_slab_give(struct rd_slab *slab, uint32_t index);
 static inline void *rd_slab_at(const struct rd_slab *slab, uint32_t index)
 {
     return slab->objects + (size_t)index * slab->object_bytes;
+}
+
+/* The index of OBJECT, which is one of the slab's. */
+static inline uint32_t rd_slab_index(const struct rd_slab *slab, const void *object)
+{
+    return (uint32_t)((size_t)((const uint8_t *)object - slab->objects) / slab->object_bytes);
 }
 
 /* Objects that are handed out now. */

@@ -49,6 +49,8 @@ struct rd_server_info {
  * snapshot names it. */
 bool rd_fleet_server(const struct rd_fleet *fleet, unsigned number,
                      struct rd_server_info *ret_info);
+/* What SNAPSHOT was compiled from; lives as long as it. */
+const struct rd_config *rd_snapshot_config(const struct rd_snapshot *snapshot);
 /* The number that SNAPSHOT's pool POOL (as in its configuration) has for its server SERVER. */
 unsigned rd_snapshot_server(const struct rd_snapshot *snapshot, unsigned pool, unsigned server);
 
