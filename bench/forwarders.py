@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The forwarders that are compared: how each is found, told its settings, started and named.
 
-The peers get the settings with which they did best for misses, not their defaults.
+The peers get the settings with which they did best for misses and hits, not their defaults.
 """
 import json
 import os
@@ -113,11 +113,11 @@ class Peer(Forwarder):
 
 
 class Floor(Forwarder):
-    """bench/miss_floor.c: forwards without looking."""
+    """A program of this folder that answers or forwards without looking."""
 
-    def __init__(self, ports):
-        super().__init__(f"floor, {ports} port{'s' if ports > 1 else ''}")
-        self.program, self.ports = os.path.join(machine.BUILD, "bench", "miss_floor"), ports
+    def __init__(self, key, program):
+        super().__init__(key)
+        self.program = os.path.join(machine.BUILD, "bench", program)
 
     def missing(self):
         return None if os.access(self.program, os.X_OK) else f"not built: {self.program}"
@@ -125,8 +125,28 @@ class Floor(Forwarder):
     def version(self):
         return ""
 
+
+class MissFloor(Floor):
+    def __init__(self, ports):
+        super().__init__(f"floor, {ports} port{'s' if ports > 1 else ''}", "miss_floor")
+        self.ports = ports
+
     def argv(self, directory, port, upstream):
         return [self.program, str(port), str(upstream), str(self.ports)]
+
+
+class HitFloor(Floor):
+    """All its answers are as long as the upstream's to NAME."""
+
+    def __init__(self, name):
+        super().__init__("floor", "hit_floor")
+        self.name = name
+
+    def argv(self, directory, port, upstream):
+        answer = machine.ask(upstream, self.name)
+        if not answer:
+            raise machine.Trouble(f"the upstream has no answer for {self.name}")
+        return [self.program, str(port), "--bytes", str(len(answer))]
 
 
 class Ringdns(Forwarder):

@@ -2,6 +2,7 @@
 """Both ends of a forwarder: knotd with a wildcard zone behind it, dnsperf in front of it."""
 import contextlib
 import os
+import random
 import re
 import subprocess
 
@@ -28,16 +29,22 @@ zone:
     zonefile-load: whole
     journal-content: none
 """
+COUNTED = """template:
+  - id: default
+    global-module: mod-stats
+"""
 NAMES_PER_S = 300_000  # more than dnsperf and knotd can do on one CPU; a run checks it afterwards
 
 
 @contextlib.contextmanager
-def upstream(work, cpu=None):
-    """A knotd that has an answer for every name below 'bench'; yields its port."""
+def upstream(work, cpu=None, counted=False):
+    """A knotd that has an answer for every name below 'bench'; yields its port. COUNTED: it knows
+    how often it was asked (upstream_asked)."""
     directory = os.path.join(work, "knotd")
     os.mkdir(directory)
     port = machine.port_pick()
-    for name, text in (("bench.zone", ZONE), ("knot.conf", CONF.format(d=directory, port=port))):
+    conf = CONF.format(d=directory, port=port) + (COUNTED if counted else "")
+    for name, text in (("bench.zone", ZONE), ("knot.conf", conf)):
         with open(os.path.join(directory, name), "w", encoding="utf-8") as f:
             f.write(text)
     log = os.path.join(directory, "log")
@@ -47,24 +54,54 @@ def upstream(work, cpu=None):
         yield port
 
 
+def upstream_asked(work):
+    """How many queries it has had by UDP so far."""
+    conf = os.path.join(work, "knotd", "knot.conf")
+    done = subprocess.run(["knotc", "-c", conf, "stats", "mod-stats.request-protocol"],
+                          capture_output=True, text=True, check=False)
+    found = re.search(r"\[udp4\] = (\d+)", done.stdout)
+    if done.returncode or not found:
+        raise machine.Trouble(f"knotc stats failed: {(done.stderr or done.stdout).strip()[-300:]}")
+    return int(found[1])
+
+
+def enough(seconds, rate=0):
+    """So many names last for a run."""
+    return int(seconds * (rate or NAMES_PER_S)) + 10_000
+
+
 class Names:
     """A file of names that never repeat, in it or in any other file of another tag."""
 
     def __init__(self, work, tag, count):
         self.path, self.count = os.path.join(work, f"names-{tag}.txt"), count
         with open(self.path, "w", encoding="ascii") as f:
-            for start in range(0, count, 50_000):
-                # An odd factor permutes the numbers below 2^32: no order, and no name twice.
-                f.write("".join(f"{i * 2654435761 & 0xffffffff:08x}.{tag}.bench A\n"
-                                for i in range(start, min(count, start + 50_000))))
+            # An odd factor permutes the numbers below 2^32: no order, and no name twice.
+            f.writelines(f"{i * 2654435761 & 0xffffffff:08x}.{tag}.bench A\n"
+                         for i in range(count))
 
     @classmethod
     def for_seconds(cls, work, tag, seconds, rate=0):
-        return cls(work, tag, int(seconds * (rate or NAMES_PER_S)) + 10_000)
+        return cls(work, tag, enough(seconds, rate))
+
+    def lines(self):
+        with open(self.path, encoding="ascii") as f:
+            return f.readlines()
+
+
+class Draws:
+    """A file of names drawn at random from a fixed number of them. The same for the same seed."""
+
+    def __init__(self, work, tag, names, count, seed):
+        self.path, self.count = os.path.join(work, f"names-{tag}.txt"), count
+        rnd = random.Random(seed)
+        with open(self.path, "w", encoding="ascii") as f:
+            for start in range(0, count, len(names)):
+                f.writelines(rnd.choices(names, k=min(count - start, len(names))))
 
 
 def dnsperf(port, names, *, seconds=None, clients=16, outstanding=400, rate=0, cpu=None):
-    """Asks the names, each once; for so many seconds, or else to the file's end. Figures."""
+    """Asks the names in the file's order; for so many seconds, or else to its end. Figures."""
     argv = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", names.path, "-T", "1",
             "-c", str(clients), "-q", str(outstanding)]
     argv += ["-l", str(seconds)] if seconds else ["-n", "1"]
@@ -92,6 +129,7 @@ def read(text):
     sent, completed = (int(number(rf"Queries {word}:\s+(\d+)")) for word in ("sent", "completed"))
     return {"sent": sent, "completed": completed, "lost": int(number(r"Queries lost:\s+(\d+)")),
             "rcodes": rcodes, "answered": rcodes.get("NOERROR", 0),
+            "answer_bytes": number(r"Average packet size:.* response (\d+)"),
             "qps": number(r"Queries per second:\s+([\d.]+)"),
             "latency_ms": 1e3 * number(r"Average Latency \(s\):\s+([\d.]+)")}
 

@@ -8,7 +8,6 @@ descriptors.
 """
 import contextlib
 import os
-import re
 import resource
 import socket
 import statistics
@@ -62,11 +61,6 @@ def crowd(forwarder, port, count):
         yield
 
 
-def memory(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
-        return int(re.search(r"^VmRSS:\s+(\d+) kB", f.read(), re.M)[1]) * 1024
-
-
 def measure(forwarder, count, upstream, names, options, work, cpus):
     """One fresh process with COUNT idle connections, under load: its figures."""
     port, log = machine.port_pick(), os.path.join(work, "log")
@@ -75,9 +69,9 @@ def measure(forwarder, count, upstream, names, options, work, cpus):
     with machine.running(forwarder.argv(work, port, upstream), log, cpus[0]) as process:
         machine.wait_ready(process, port, log)
         generator.dnsperf(port, names["warm"], seconds=options.warm, **load)
-        empty = memory(process.pid)
+        empty = machine.memory(process.pid)
         with crowd(forwarder, port, count):
-            grown = memory(process.pid) - empty
+            grown = machine.memory(process.pid) - empty
             before = machine.cpu_seconds(process.pid)
             run = generator.dnsperf(port, names["run"], seconds=options.seconds, **load)
             after = machine.cpu_seconds(process.pid)

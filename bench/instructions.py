@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""instructions: what a miss costs in instructions of our own, counted and not timed.
+"""instructions: what a miss, and a hit, costs in instructions of our own, counted and not timed.
 
 Two runs that differ only in the number of queries are subtracted: start and end fall out. What is
 done once per query then repeats exactly; what is done once per turn follows the turns per query,
@@ -19,6 +19,7 @@ import generator
 import machine
 
 FEW, MANY = 5_000, 25_000
+HOT = 500  # names that hits are asked for: each is a miss once in both runs
 RATE = 2_000  # valgrind makes us some 50 times slower; one query per turn, none waiting
 TOP = 15
 OURS = "fastpath/"
@@ -60,12 +61,19 @@ def annotate(profile, inclusive):
     return costs, files, int(total[1].replace(",", ""))
 
 
-def count(queries):
-    """A fresh process that answers so many misses: profiles by self and by inclusive cost."""
+def names_of(work, kind, queries):
+    if kind == "miss":
+        return generator.Names(work, "count", queries)
+    hot = generator.Names(work, "hot", HOT).lines()
+    return generator.Draws(work, "count", hot, queries, 1)
+
+
+def count(kind, queries):
+    """A fresh process that answers so many: profiles by self and by inclusive cost."""
     forwarder = Counted("syscall", 1)
     with machine.workplace() as work, generator.upstream(work) as upstream:
         port, log = machine.port_pick(), os.path.join(work, "log")
-        names = generator.Names(work, "count", queries)
+        names = names_of(work, kind, queries)
         with machine.running(forwarder.argv(work, port, upstream), log) as process:
             machine.wait_ready(process, port, log)
             run = generator.dnsperf(port, names, rate=RATE, outstanding=20)
@@ -100,23 +108,30 @@ def rows(few, many):
              f"{inclusive.get(function, 0):.1f}"] for function in top]
 
 
+def measure(kind):
+    few, many = count(kind, FEW), count(kind, MANY)
+    total = (many["total"] - few["total"]) / (MANY - FEW)
+    turns = (many["turns"] - few["turns"]) / (MANY - FEW)
+    fast = sum(fastpath(few, many).values())
+    text = figures.table([f"instructions per {kind}", "self", "with callees"],
+                         [["all, user space", f"{total:.1f}", ""],
+                          ["fastpath", f"{fast:.1f}", ""],
+                          [f"(turns per {kind})", f"{turns:.2f}", ""]] + rows(few, many))
+    return text, {
+        "per_query": total, "fastpath": fast, "turns": turns,
+        "self": per_query(few, many, "self"), "inclusive": per_query(few, many, "inclusive"),
+        "totals": {r["queries"]: r["total"] for r in (few, many)}}
+
+
 def main(options):
     about = machine.describe()
     probe = Counted("syscall", 1)
     if probe.missing():
         raise machine.Trouble(probe.missing())
-    few, many = count(FEW), count(MANY)
-    total = (many["total"] - few["total"]) / (MANY - FEW)
-    turns = (many["turns"] - few["turns"]) / (MANY - FEW)
-    fast = sum(fastpath(few, many).values())
+    taken = {kind: measure(kind) for kind in ("miss", "hit")}
     print(f"{FEW} and {MANY} queries counted", file=sys.stderr)
-    head = ["instructions per miss", "self", "with callees"]
-    text = figures.table(head, [["all, user space", f"{total:.1f}", ""],
-                                ["fastpath", f"{fast:.1f}", ""],
-                                ["(turns per miss)", f"{turns:.2f}", ""]] + rows(few, many))
     figures.publish("instructions", {
-        "machine": about, "settings": vars(options), "per_query": total, "fastpath": fast,
-        "turns": turns,
-        "self": per_query(few, many, "self"), "inclusive": per_query(few, many, "inclusive"),
-        "totals": {r["queries"]: r["total"] for r in (few, many)},
-        "versions": {"ringdns": probe.version(), **generator.versions()}}, text)
+        "machine": about, "settings": vars(options),
+        **{kind: figures_of for kind, (_, figures_of) in taken.items()},
+        "versions": {"ringdns": probe.version(), **generator.versions()}},
+        "\n\n".join(text for text, _ in taken.values()))

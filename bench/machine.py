@@ -81,6 +81,12 @@ def cpu_seconds(pid):
     return int(fields[11]) * TICK_S, int(fields[12]) * TICK_S
 
 
+def memory(pid):
+    """Resident bytes of a process."""
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
+        return int(re.search(r"^VmRSS:\s+(\d+) kB", f.read(), re.M)[1]) * 1024
+
+
 def is_free(port):
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
         with socket.socket(socket.AF_INET, kind) as s:
@@ -114,8 +120,8 @@ def wait(condition, patience_s, complaint):
         time.sleep(0.05)
 
 
-def answers(port, name="ns.bench"):
-    """Whether a server gives NOERROR and an answer to a real query."""
+def ask(port, name):
+    """What a server says to a real query, or nothing."""
     labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
     query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0" + labels + b"\0\0\x01\0\x01"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -125,8 +131,14 @@ def answers(port, name="ns.bench"):
             s.send(query)
             reply = s.recv(4096)
         except OSError:
-            return False
-    return len(reply) > 12 and reply[:2] == query[:2] and reply[3] & 15 == 0 and reply[7] > 0
+            return b""
+    return reply if len(reply) > 12 and reply[:2] == query[:2] else b""
+
+
+def answers(port, name="ns.bench"):
+    """Whether it is NOERROR and an answer."""
+    reply = ask(port, name)
+    return bool(reply) and reply[3] & 15 == 0 and reply[7] > 0
 
 
 def wait_ready(process, port, log):

@@ -6,10 +6,10 @@
  * Not here: the socket (control_socket.c), the numbers' names (stats_text.c), how an upstream is
  * told of (upstreams.c).
  */
-#include <time.h>
 #include <unistd.h>
 
 #include "address.h"
+#include "cache_answers.h"
 #include "ringdns/io.h"
 #include "servers.h"
 #include "service.h"
@@ -22,12 +22,13 @@ static json_int_t uptime_s(const struct service *service)
     return (json_int_t)((machine_now_ms() - service->started_ms) / 1000);
 }
 
-static json_t *answer_stats(void *context)
+static json_t *answer_stats(void *context, const struct control_arguments *arguments)
 {
     struct service *service = context;
     const struct rd_stats *stats[RD_MAX_WORKERS];
     json_t *workers = json_array();
 
+    (void)arguments;
     for (unsigned i = 0; i < service->crew.n; i++) {
         stats[i] = crew_stats(&service->crew, i);
         json_array_append_new(workers, json_pack("{s:i, s:i, s:o}", "worker", (int)i, "cpu",
@@ -61,14 +62,7 @@ static json_t *server_addresses(const struct rd_server_list *list)
 
 static struct upstreams_clock read_clocks(void)
 {
-    struct timespec boot, wall;
-
-    clock_gettime(CLOCK_BOOTTIME, &boot);
-    clock_gettime(CLOCK_REALTIME, &wall);
-    return (struct upstreams_clock){
-        .boot_ns = (uint64_t)boot.tv_sec * 1000000000 + (uint64_t)boot.tv_nsec,
-        .wall_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec,
-    };
+    return (struct upstreams_clock){.boot_ns = machine_now_ns(), .wall_ns = machine_wall_ns()};
 }
 
 /* Server SERVER of POOL, as the newest snapshot has it. */
@@ -103,8 +97,9 @@ static json_t *all_upstreams(const struct service *service)
     return array;
 }
 
-static json_t *answer_upstreams(void *context)
+static json_t *answer_upstreams(void *context, const struct control_arguments *arguments)
 {
+    (void)arguments;
     return json_pack("{s:o}", "upstreams", all_upstreams(context));
 }
 
@@ -121,11 +116,12 @@ static json_t *ailing(const struct service *service)
     return lines;
 }
 
-static json_t *answer_status(void *context)
+static json_t *answer_status(void *context, const struct control_arguments *arguments)
 {
     const struct service *service = context;
     bool from_system = servers_from_system(&service->configured);
 
+    (void)arguments;
     return json_pack("{s:s, s:i, s:s, s:I, s:i, s:I, s:o, s:o, s:s, s:i, s:o}", "version",
                      RINGDNS_VERSION, "pid", (int)getpid(), "io", rd_io_name(service->io),
                      "uptime_s", uptime_s(service), "workers", (int)service->crew.n, "generation",
@@ -137,8 +133,17 @@ static json_t *answer_status(void *context)
 }
 
 const struct control_command service_commands[] = {
-    {"stats", answer_stats},
-    {"status", answer_status},
-    {"upstreams", answer_upstreams},
-    {NULL, NULL},
+    {.name = "stats", .answer = answer_stats},
+    {.name = "status", .answer = answer_status},
+    {.name = "upstreams", .answer = answer_upstreams},
+    {.name = "cache stats", .answer = answer_cache_stats},
+    {.name = "cache lookup", .answer = answer_cache_lookup, .usage = "NAME", .least = 1, .most = 1},
+    {.name = "cache flush",
+     .answer = answer_cache_flush,
+     .usage = "NAME [--suffix]",
+     .least = 1,
+     .most = 2},
+    {.name = "cache flush-all", .answer = answer_cache_flush_all},
+    {.name = "cache dump", .take = take_cache_dump},
+    {.name = NULL},
 };

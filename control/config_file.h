@@ -12,7 +12,8 @@
 
 /* Which options were written down; all others have their defaults. */
 struct config_given {
-    bool option[CONFIG_OPTIONS]; /* a pool's: in any of them */
+    bool option[CONFIG_OPTIONS];       /* a pool's: in any of them */
+    struct config_place cache_size_at; /* line 0: not in the file */
     struct config_given_pool {
         struct config_place at, source_at; /* line 0: not in the file */
         bool servers;                      /* good or not */

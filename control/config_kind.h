@@ -45,6 +45,7 @@ struct config_kind {
     KIND(IO)                                                                                       \
     KIND(POLICY)                                                                                   \
     KIND(TRANSPORT)                                                                                \
+    KIND(STALE_MODE)                                                                               \
     KIND(COUNT)                                                                                    \
     KIND(COUNT_AUTO)                                                                               \
     KIND(BYTES)                                                                                    \

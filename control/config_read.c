@@ -142,6 +142,8 @@ static void read_option(struct config_reader *reader, const struct config_option
         given->pools[reader->pool].servers = true;
     if (index == CONFIG_POOL_source)
         given->pools[reader->pool].source_at = config_yaml_here(&reader->yaml);
+    if (index == CONFIG_cache_size)
+        given->cache_size_at = config_yaml_here(&reader->yaml);
     config_read_value(reader, option, key);
 }
 

@@ -155,6 +155,14 @@ static const struct config_word transport_words[] = {
     {NULL, 0, NULL},
 };
 
+static const struct config_word stale_words[] = {
+    {"on-failure", RD_STALE_ON_FAILURE, NULL},
+    {"immediate", RD_STALE_IMMEDIATE, NULL},
+    {"failure", 0, IS_MEANT("on-failure")},
+    {"at-once", 0, IS_MEANT("immediate")},
+    {NULL, 0, NULL},
+};
+
 #define WORDS(words_)                                                                              \
     {                                                                                              \
         words_parse, words_print, words_allow, .words = words_                                     \
@@ -164,4 +172,5 @@ const struct config_kind config_kind_BOOL = WORDS(bool_words);
 const struct config_kind config_kind_BOOL_AUTO = WORDS(switch_words);
 const struct config_kind config_kind_IO = WORDS(io_words);
 const struct config_kind config_kind_POLICY = WORDS(policy_words);
+const struct config_kind config_kind_STALE_MODE = WORDS(stale_words);
 const struct config_kind config_kind_TRANSPORT = WORDS(transport_words);

@@ -3,15 +3,16 @@
  * control_socket.c - a small server in the main thread's loop.
  *
  * Everything is bounded: clients, a line's length, a client's time. A client that stalls costs a
- * slot for 5 s and nothing else; when all slots are taken the oldest one goes.
- * Thread: main, never blocking.
- * Not here: what the commands do (service.c).
+ * slot for 5 s and nothing else; when all slots are taken the oldest one goes. This is the one
+ * place where a line becomes words; what a word means is the command's. Thread: main, never
+ * blocking. Not here: what the commands do (service.c).
  */
 #include "control_socket.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,8 @@ struct client {
     int fd; /* -1: free */
     uint64_t deadline_ms;
     size_t len;
-    char line[RD_CONTROL_LINE_BYTES];
-    char *answer; /* NULL: the line is not complete yet */
+    char line[RD_CONTROL_LINE_BYTES + 1]; /* and a NUL */
+    char *answer;                         /* NULL: the line is not complete yet */
     size_t answer_len, sent;
 };
 
@@ -186,21 +187,80 @@ static json_t *unknown_command(const struct control_socket *self)
     return json_pack("{s:s, s:o}", "error", "unknown command", "commands", names);
 }
 
+static json_t *wrong_arguments(const struct control_command *command)
+{
+    char text[160];
+
+    if (command->most == 0)
+        snprintf(text, sizeof(text), "%s takes nothing more", command->name);
+    else
+        snprintf(text, sizeof(text),
+                 "wrong arguments; allowed: %s %s, with single blanks between, in printable ASCII",
+                 command->name, command->usage);
+    return json_pack("{s:s}", "error", text);
+}
+
+/* The command that LINE begins with; *RET_REST: what is behind it, from a blank on. */
+static const struct control_command *find_command(const struct control_socket *self, char *line,
+                                                  size_t len, char **ret_rest)
+{
+    for (const struct control_command *command = self->commands; command->name; command++) {
+        size_t n = strlen(command->name);
+
+        *ret_rest = line + n;
+        if (len >= n && memcmp(line, command->name, n) == 0 && (len == n || line[n] == ' '))
+            return command;
+    }
+    return NULL;
+}
+
+/* Cuts TEXT, which is empty or begins with a blank, into words up to END, where a NUL may be put.
+ * False: too many, or one is empty or not printable ASCII. */
+static bool split(char *text, char *end, struct control_arguments *ret_arguments)
+{
+    *ret_arguments = (struct control_arguments){0};
+    for (char *at = text; at < end; at++) {
+        if (*at == ' ') {
+            if (ret_arguments->n == CONTROL_ARGUMENTS || at + 1 == end || at[1] == ' ')
+                return false;
+            *at = '\0';
+            ret_arguments->at[ret_arguments->n++] = at + 1;
+        } else if (*at < ' ' || *at > '~') {
+            return false;
+        }
+    }
+    *end = '\0';
+    return true;
+}
+
+static json_t *obey(struct control_socket *self, struct client *client)
+{
+    char *line = client->line, *rest;
+    const struct control_command *command = find_command(self, line, client->len, &rest);
+    struct control_arguments arguments;
+    json_t *document;
+
+    if (!command)
+        return unknown_command(self);
+    if (!split(rest, line + client->len, &arguments) || arguments.n < command->least ||
+        arguments.n > command->most)
+        return wrong_arguments(command);
+    if (!command->take)
+        return command->answer(self->context, &arguments);
+    document = command->take(self->context, client->fd);
+    if (!document)
+        client->fd = -1;
+    return document;
+}
+
 /* The line is complete, or too long. */
 static void answer(struct control_socket *self, struct client *client, const char *error)
 {
-    const struct control_command *command = self->commands;
     json_t *document;
 
     while (client->len > 0 && client->line[client->len - 1] == '\r')
         client->len--;
-    while (command->name && (strlen(command->name) != client->len ||
-                             memcmp(command->name, client->line, client->len) != 0))
-        command++;
-    if (error)
-        document = json_pack("{s:s}", "error", error);
-    else
-        document = command->name ? command->answer(self->context) : unknown_command(self);
+    document = error ? json_pack("{s:s}", "error", error) : obey(self, client);
     client->answer = document ? json_dumps(document, JSON_COMPACT) : NULL;
     json_decref(document);
     if (!client->answer) {
@@ -224,7 +284,7 @@ static void send_answer(struct client *client)
 
 static void read_line(struct control_socket *self, struct client *client)
 {
-    ssize_t n = recv(client->fd, client->line + client->len, sizeof(client->line) - client->len,
+    ssize_t n = recv(client->fd, client->line + client->len, RD_CONTROL_LINE_BYTES - client->len,
                      MSG_DONTWAIT);
     const char *end;
 
@@ -238,7 +298,7 @@ static void read_line(struct control_socket *self, struct client *client)
     client->len = end ? (size_t)(end - client->line) : client->len + (size_t)n;
     if (end || n == 0)
         answer(self, client, NULL);
-    else if (client->len == sizeof(client->line))
+    else if (client->len == RD_CONTROL_LINE_BYTES)
         answer(self, client, "the line is too long");
     if (client->answer)
         send_answer(client);

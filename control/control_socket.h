@@ -2,7 +2,9 @@
 /*
  * control_socket.h - answers the operator's commands over a Unix socket.
  *
- * A client sends one line, gets one JSON document and a newline, and is closed.
+ * A client sends one line: a command's name and its arguments, with single blanks between. It gets
+ * one JSON document and a newline, or what a command writes that took its connection over, and is
+ * closed.
  */
 #ifndef RINGDNS_CONTROL_CONTROL_SOCKET_H
 #define RINGDNS_CONTROL_CONTROL_SOCKET_H
@@ -13,11 +15,23 @@
 
 #include "ringdns/limits.h"
 
-enum { CONTROL_FDS = RD_CONTROL_CLIENTS + 1 };
+enum { CONTROL_FDS = RD_CONTROL_CLIENTS + 1, CONTROL_ARGUMENTS = 2 };
+
+/* The words behind a command's name: printable ASCII, none empty. They live as long as the call. */
+struct control_arguments {
+    unsigned n;
+    const char *at[CONTROL_ARGUMENTS];
+};
 
 struct control_command {
-    const char *name; /* NULL ends a table */
-    json_t *(*answer)(void *context);
+    const char *name; /* of one or more words; NULL ends a table */
+    /* The document that is sent. NULL: no memory, the connection is closed. */
+    json_t *(*answer)(void *context, const struct control_arguments *arguments);
+    const char *usage;    /* what follows the name, as --help has it; "" or NULL: nothing */
+    unsigned least, most; /* how many arguments */
+    /* In place of answer: NULL, and FD, a non-blocking one, is the command's own from
+     * now on; or a document to be sent, where that cannot be. */
+    json_t *(*take)(void *context, int fd);
 };
 
 struct control_socket;

@@ -14,6 +14,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "cache_setup.h"
 #include "explain.h"
 #include "ringdns/log.h"
 #include "service.h"
@@ -140,6 +141,9 @@ enum exit_status service_run(struct service *service, int signal_fd)
         tend(service, now_ms);
     }
     crew_join(&service->crew);
+    cache_dump_stop(service->dump);
+    service->dump = NULL;
+    cache_save(snapshots_newest(&service->snapshots), service->cache);
     say_goodbye(service);
     return loop.status;
 }

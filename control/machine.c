@@ -169,10 +169,23 @@ int machine_random(void *bytes, size_t len)
     return 0;
 }
 
-uint64_t machine_now_ms(void)
+uint64_t machine_now_ns(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_BOOTTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t machine_now_ms(void)
+{
+    return machine_now_ns() / 1000000;
+}
+
+int64_t machine_wall_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }

@@ -50,7 +50,10 @@ unsigned machine_ports_avoid(const struct rd_port_list *avoid, const char *path,
 /* Fills BYTES from the kernel's generator. 0 or negative errno. */
 int machine_random(void *bytes, size_t len);
 
-/* Milliseconds of the boot-time clock. */
+/* The boot-time clock. */
+uint64_t machine_now_ns(void);
 uint64_t machine_now_ms(void);
+/* The clock that people read, since 1970, UTC; it may jump. */
+int64_t machine_wall_ns(void);
 
 #endif

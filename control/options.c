@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cache_setup.h"
 #include "config_pool.h"
 #include "config_value.h"
 #include "escape.h"
@@ -184,6 +185,7 @@ bool options_load(const struct options *options, struct rd_config *ret_config,
         config_file_read(options->file, ret_config, ret_given, errors);
     apply_overrides(options, ret_config, ret_given, errors);
     config_pools_check(ret_config, ret_given, errors);
+    cache_check(ret_config, ret_given, errors);
     ret_config->pools[0].from_system = ret_config->pools[0].servers.n == 0;
     return errors->n == before;
 }

@@ -7,6 +7,7 @@
 #ifndef RINGDNS_CONTROL_SERVICE_H
 #define RINGDNS_CONTROL_SERVICE_H
 
+#include "cache_dump.h"
 #include "control_socket.h"
 #include "options.h"
 #include "resolv_watch.h"
@@ -25,9 +26,12 @@ struct service {
     enum rd_io_kind io;
     unsigned workers;
     struct snapshots snapshots;
+    struct rd_cache *cache;
+    struct rd_exchange *exchange; /* NULL: one worker */
     struct crew crew;
     struct resolv_watch watch;
     struct control_socket *control;
+    struct cache_dump *dump; /* the last one, it may be under way; NULL: there was none */
     uint64_t started_ms;
     uint64_t publish_ms; /* when EFFECTIVE is to be published once more; 0: it is */
     bool collecting;     /* older snapshots wait for their last worker */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache_setup.h"
 #include "config_pool.h"
 #include "config_route.h"
 #include "explain.h"
@@ -200,17 +201,38 @@ static bool fall_back(struct service *service, int error, const struct rd_failur
     return true;
 }
 
-static enum exit_status start_crew(struct service *service, struct crew_plan *plan)
+/* What the workers share: the configuration, the cache, the exchange. */
+static enum exit_status make_shared(struct service *service, struct crew_plan *plan)
 {
-    struct rd_failure failure = {"start", -1};
     int r = snapshots_init(&service->snapshots);
 
     if (r == 0)
         r = snapshots_make(&service->snapshots, &service->effective);
     if (r < 0)
         return fail(service, r, &(struct rd_failure){"prepare the configuration", -1});
+    r = machine_random(plan->hash_key, sizeof(plan->hash_key));
+    if (r < 0)
+        return fail(service, r, &(struct rd_failure){"draw random numbers", -1});
+    if (!cache_open(&service->configured, service->workers, plan->hash_key, &service->cache))
+        return EXIT_TROUBLE;
+    cache_restore(snapshots_newest(&service->snapshots), service->cache);
+    if (service->workers > 1) {
+        service->exchange = rd_exchange_new(service->workers, service->configured.inflight_queries);
+        if (!service->exchange)
+            return fail(service, -ENOMEM, &(struct rd_failure){"make the exchange", -1});
+    }
     plan->fleet = service->snapshots.fleet;
     plan->snapshot = snapshots_newest(&service->snapshots);
+    plan->cache = service->cache;
+    plan->exchange = service->exchange;
+    return EXIT_STOPPED;
+}
+
+static enum exit_status start_crew(struct service *service, struct crew_plan *plan)
+{
+    struct rd_failure failure = {"start", -1};
+    int r;
+
     do {
         plan->io = service->io;
         r = crew_open(plan, &service->crew, &failure);
@@ -239,7 +261,12 @@ static enum exit_status start_workers(struct service *service)
     /* Before there are threads: making the socket sets the process's umask for a moment. */
     if (status == EXIT_STOPPED)
         status = open_control(service);
-    return status == EXIT_STOPPED ? start_crew(service, &plan) : status;
+    if (status == EXIT_STOPPED)
+        status = make_shared(service, &plan);
+    if (status == EXIT_STOPPED)
+        status = start_crew(service, &plan);
+    explicit_bzero(plan.hash_key, sizeof(plan.hash_key));
+    return status;
 }
 
 void service_log_pools(const struct service *service)
@@ -307,7 +334,10 @@ void service_close(struct service *service)
     crew_stop(&service->crew);
     crew_join(&service->crew);
     control_socket_close(service->control);
+    cache_dump_stop(service->dump);
     resolv_watch_close(&service->watch);
     crew_close(&service->crew);
+    rd_exchange_free(service->exchange);
+    rd_cache_free(service->cache);
     snapshots_deinit(&service->snapshots);
 }

@@ -42,7 +42,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-static int make_worker(const struct crew_plan *plan, const uint8_t hash_key[16], struct crew *crew,
+static int make_worker(const struct crew_plan *plan, struct crew *crew,
                        struct rd_failure *ret_failure)
 {
     struct crew_member *member = &crew->members[crew->n];
@@ -51,6 +51,8 @@ static int make_worker(const struct crew_plan *plan, const uint8_t hash_key[16],
         .workers = plan->workers,
         .io = plan->io,
         .fleet = plan->fleet,
+        .cache = plan->cache,
+        .exchange = plan->exchange,
         .snapshot = plan->snapshot,
         .max_ports = plan->max_ports,
         .max_connections = plan->max_connections,
@@ -59,7 +61,7 @@ static int make_worker(const struct crew_plan *plan, const uint8_t hash_key[16],
     int r = machine_random(setup.seed, sizeof(setup.seed));
 
     *ret_failure = (struct rd_failure){"draw random numbers", -1};
-    memcpy(setup.hash_key, hash_key, sizeof(setup.hash_key));
+    memcpy(setup.hash_key, plan->hash_key, sizeof(setup.hash_key));
     if (r == 0)
         r = rd_worker_new(&setup, &member->worker, ret_failure);
     explicit_bzero(&setup, sizeof(setup));
@@ -74,16 +76,14 @@ static int make_worker(const struct crew_plan *plan, const uint8_t hash_key[16],
 int crew_open(const struct crew_plan *plan, struct crew *ret_crew, struct rd_failure *ret_failure)
 {
     struct crew crew = {.ended_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-    uint8_t hash_key[16];
-    int r = crew.ended_fd < 0 ? -errno : machine_random(hash_key, sizeof(hash_key));
+    int r = crew.ended_fd < 0 ? -errno : 0;
 
     *ret_failure = (struct rd_failure){"prepare the workers", -1};
     crew.members = calloc(plan->workers, sizeof(*crew.members));
     if (r == 0 && !crew.members)
         r = -ENOMEM;
     while (r == 0 && crew.n < plan->workers)
-        r = make_worker(plan, hash_key, &crew, ret_failure);
-    explicit_bzero(hash_key, sizeof(hash_key));
+        r = make_worker(plan, &crew, ret_failure);
     if (r < 0)
         crew_close(&crew);
     else

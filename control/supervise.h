@@ -20,7 +20,10 @@ struct crew_plan {
     unsigned workers;
     enum rd_io_kind io;
     struct rd_fleet *fleet;
+    struct rd_cache *cache;
+    struct rd_exchange *exchange; /* NULL: one worker */
     const struct rd_snapshot *snapshot;
+    uint8_t hash_key[16];                /* the cache's too */
     unsigned max_ports, max_connections; /* of each worker: rd_worker_setup */
     const struct rd_port_list *ports_avoid;
     const unsigned *cpus; /* worker I goes to cpus[I % n_cpus] */

@@ -22,7 +22,7 @@ struct errors {
         uint16_t code;
         uint8_t len;
         uint8_t text[RD_EDE_TEXT_BYTES];
-    } at[RD_EDE_MAX];
+    } at[RD_EDE_MAX + 1]; /* and one of our own */
 };
 
 static uint32_t limit_of(const struct context *context, const struct client *client, uint32_t cap)
@@ -122,6 +122,14 @@ static void write_opt(const struct context *context, const struct client *client
     rd_edns_close(writer, rdlength);
 }
 
+static void add_error(struct errors *errors, int ede)
+{
+    if (ede == RD_EDE_NONE)
+        return;
+    errors->at[errors->n].code = (uint16_t)ede;
+    errors->at[errors->n++].len = 0;
+}
+
 static void copy_errors(const struct answer_source *source, struct errors *ret_errors)
 {
     const struct rd_edns *edns = &source->wire->edns;
@@ -133,6 +141,7 @@ static void copy_errors(const struct answer_source *source, struct errors *ret_e
         memcpy(ret_errors->at[i].text, source->data + edns->ede[i].text_offset,
                edns->ede[i].text_len);
     }
+    add_error(ret_errors, source->ede);
 }
 
 /* How much of a reply is used: up to where, and how many additional records that leaves. */
@@ -184,6 +193,14 @@ static bool is_crowded(const struct answer_source *source, const struct client *
            source->wire->end[RD_ADDITIONAL] > room;
 }
 
+/* AD only to those who asked for it, on the word of a pool that may be believed. */
+static uint16_t ad_of(const struct client *client, uint16_t flags, bool trust_ad)
+{
+    bool told = trust_ad && (client->flags & RD_DNS_AD || client->dnssec_ok);
+
+    return told ? flags & RD_DNS_AD : 0;
+}
+
 void answer_reply(struct context *context, const struct answer_source *source,
                   const struct client *client, struct io_message *msg)
 {
@@ -214,16 +231,64 @@ void answer_reply(struct context *context, const struct answer_source *source,
     } else {
         count[1] = wire->count[RD_ANSWER];
         count[2] = wire->count[RD_AUTHORITY];
-        /* AD only to those who asked for it, on the word of a pool that may be believed. */
-        if (wire->flags & RD_DNS_AD && source->trust_ad &&
-            (client->flags & RD_DNS_AD || client->dnssec_ok))
-            flags |= RD_DNS_AD;
+        flags |= ad_of(client, wire->flags, source->trust_ad);
     }
     write_header(msg->data, client, flags, count);
     rd_name_spell(source->name, &client->spelling, msg->data + RD_DNS_HEADER_BYTES);
     writer = rd_writer_at(msg->data, limit, cut.end);
     write_opt(context, client, wire->flags & RD_DNS_RCODE, &errors, &writer);
     finish(context, client, msg, rd_writer_offset(&writer), wire->flags & RD_DNS_RCODE);
+}
+
+/* A kept message that must be looked into: it holds extended errors, or is too long. */
+static void answer_walked(struct context *context, const struct answer_kept *kept,
+                          const struct client *client, struct io_message *msg)
+{
+    struct rd_message wire;
+    struct answer_source source = {
+        .data = msg->data,
+        .wire = &wire,
+        .name = kept->question->name,
+        .trust_ad = kept->trust_ad,
+        .ede = kept->ede,
+    };
+
+    /* What was kept was walked before; memory that lies must not get out all the same. */
+    if (rd_message_header(msg->data, msg->len, &wire) &&
+        rd_message_question(msg->data, msg->len, &wire, NULL, NULL) == RD_WIRE_OK &&
+        rd_message_sections(msg->data, msg->len, &wire) == RD_WIRE_OK)
+        answer_reply(context, &source, client, msg);
+    else
+        answer_error(context, kept->question, client, RD_SERVFAIL, RD_EDE_OTHER, msg);
+}
+
+void answer_kept(struct context *context, const struct answer_kept *kept,
+                 const struct client *client, struct io_message *msg)
+{
+    static const struct errors none = {.n = 0};
+    const struct answer_question *question = kept->question;
+    uint8_t *data = msg->data;
+    uint8_t *name = data + RD_DNS_HEADER_BYTES;
+    uint32_t limit = limit_of(context, client, msg->cap);
+    uint16_t flags = rd_get_u16(data + 2), rcode = flags & RD_DNS_RCODE;
+    struct rd_writer writer;
+
+    rd_put_u16(name + question->name->len, question->type);
+    if (kept->has_opt || kept->ede != RD_EDE_NONE ||
+        msg->len + opt_bytes(context, client) > limit) {
+        answer_walked(context, kept, client, msg);
+        return;
+    }
+    rd_put_u16(data, client->id);
+    rd_put_u16(data + 2,
+               (uint16_t)(flags_of(client) | rcode | ad_of(client, flags, kept->trust_ad)));
+    rd_name_spell(question->name, &client->spelling, name);
+    writer = rd_writer_at(data, limit, msg->len);
+    if (client->edns) {
+        rd_put_u16(data + 10, (uint16_t)(rd_get_u16(data + 10) + 1));
+        write_opt(context, client, rcode, &none, &writer);
+    }
+    finish(context, client, msg, rd_writer_offset(&writer), rcode);
 }
 
 static void write_question(const struct answer_question *question, const struct client *client,
@@ -245,15 +310,14 @@ void answer_error(struct context *context, const struct answer_question *questio
     uint16_t count[4] = {question ? 1 : 0, 0, 0, edns ? 1 : 0};
     uint16_t opcode = client->flags & RD_DNS_OPCODE;
     uint16_t flags = (uint16_t)(flags_of(client) | opcode | (rcode & RD_DNS_RCODE));
-    struct errors errors = {.n = ede == RD_EDE_NONE ? 0 : 1};
+    struct errors errors = {.n = 0};
     struct rd_writer writer =
         rd_writer_at(msg->data, limit_of(context, client, msg->cap), RD_DNS_HEADER_BYTES);
 
     /* Of an opcode that we do not know, no flag means anything that we could repeat. */
     if (rcode == RD_NOTIMP)
         flags = (uint16_t)(RD_DNS_QR | opcode | RD_NOTIMP);
-    errors.at[0].code = (uint16_t)ede;
-    errors.at[0].len = 0;
+    add_error(&errors, ede);
     write_header(msg->data, client, flags, count);
     if (question)
         write_question(question, client, &writer);

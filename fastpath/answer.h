@@ -26,12 +26,24 @@ struct answer_source {
     const struct rd_message *wire;
     const struct rd_name *name; /* the question's, lower case */
     bool trust_ad;              /* of the pool that was asked */
+    int ede;                    /* beside those in the reply; RD_EDE_NONE: none */
 };
 
 /* SOURCE as CLIENT may have it, in MSG's buffer. What does not fit loses additional RRsets whole,
  * and then everything but the question and OPT, with TC=1 (RFC 2181 section 9). */
 void answer_reply(struct context *context, const struct answer_source *source,
                   const struct client *client, struct io_message *msg);
+
+/* A message that was kept, as CLIENT may have it: it stands in MSG's buffer, MSG->len bytes, its
+ * TTLs as they are to go out. */
+struct answer_kept {
+    const struct answer_question *question;
+    bool trust_ad;
+    bool has_opt; /* it ends with one */
+    int ede;      /* to be told, or RD_EDE_NONE */
+};
+void answer_kept(struct context *context, const struct answer_kept *kept,
+                 const struct client *client, struct io_message *msg);
 
 /* An answer of our own without records. QUESTION NULL: the header alone, as for what could not be
  * read. EDE is an INFO-CODE or RD_EDE_NONE; it goes only to a client that speaks EDNS. */

@@ -31,10 +31,15 @@ struct order {
     bool tcp, fresh, plain, cookie, hedge, randomize;
 };
 
+/* A reload may have given its number to another pool, which is not to hear of QUESTION: then it is
+ * one without servers. */
 static const struct snapshot_pool *pool_of(const struct context *context,
                                            const struct question *question)
 {
-    return &context->snapshot->pools[question->key.view];
+    static const struct snapshot_pool gone;
+    const struct snapshot_pool *pool = &context->snapshot->pools[question->key.view];
+
+    return pool->incarnation == question->key.incarnation ? pool : &gone;
 }
 
 static struct order order_for(const struct context *context, const struct snapshot_pool *pool,
@@ -50,10 +55,14 @@ static struct order order_for(const struct context *context, const struct snapsh
                           .randomize = pool->randomize_case};
 }
 
-static void arm(struct context *context, struct question *question, uint64_t due_ns)
+void attempt_arm(struct context *context, struct question *question, uint64_t due_ns)
 {
+    bool waits = question->stale && !question->stale_given;
+    uint64_t stale_ns = waits ? question->asked_ns + ATTEMPT_STALE_NS : RD_NEVER;
+
+    question->due_ns = due_ns < question->deadline_ns ? due_ns : question->deadline_ns;
     rd_timer_arm(&context->timers, &question->timer,
-                 due_ns < question->deadline_ns ? due_ns : question->deadline_ns);
+                 question->due_ns < stale_ns ? question->due_ns : stale_ns);
 }
 
 static bool has_other(const struct context *context, const struct question *question)
@@ -183,8 +192,9 @@ static void arm_first(struct context *context, struct question *question,
     if (context->hedge_credit[question->key.view] < HEDGE_CREDIT_MAX)
         context->hedge_credit[question->key.view] += pool->hedge;
     question->hedge_armed = p95_us > 0 && p95_us * RD_NS_PER_US < wait_ns;
-    arm(context, question,
-        question->hedge_armed ? context->now_ns + p95_us * RD_NS_PER_US : question->timeout_ns);
+    attempt_arm(context, question,
+                question->hedge_armed ? context->now_ns + p95_us * RD_NS_PER_US
+                                      : question->timeout_ns);
 }
 
 enum attempt_result attempt_send(struct context *context, struct question *question,
@@ -218,7 +228,7 @@ enum attempt_result attempt_send(struct context *context, struct question *quest
     if (pool->hedge > 0 && question->n_attempts == 1)
         arm_first(context, question, pool, order.server, wait_ns);
     else
-        arm(context, question, context->now_ns + wait_ns);
+        attempt_arm(context, question, context->now_ns + wait_ns);
     return ATTEMPT_SENT;
 }
 
@@ -283,7 +293,7 @@ static bool replace(struct context *context, struct question *question, unsigned
         return false;
     attempt_end(context, question, index, ATTEMPT_VOID);
     question->hedge_armed = false;
-    arm(context, question, context->now_ns + timeout_ns(context, question, order));
+    attempt_arm(context, question, context->now_ns + timeout_ns(context, question, order));
     return true;
 }
 
@@ -302,7 +312,7 @@ bool attempt_other_way(struct context *context, struct question *question, unsig
 }
 
 bool attempt_probe(struct context *context, const struct snapshot_pool *pool, unsigned server,
-                   const struct question_key *key, uint64_t patience_ns)
+                   const struct rd_key *key, uint64_t patience_ns)
 {
     struct order order = order_for(context, pool, (uint8_t)server);
     struct question *question = inflight_lead(&context->inflight, key);
@@ -315,7 +325,7 @@ bool attempt_probe(struct context *context, const struct snapshot_pool *pool, un
         inflight_end(&context->inflight, question);
         return false;
     }
-    arm(context, question, question->deadline_ns);
+    attempt_arm(context, question, question->deadline_ns);
     return true;
 }
 
@@ -328,7 +338,7 @@ static void hedge(struct context *context, struct question *question)
     int second;
 
     question->hedge_armed = false;
-    arm(context, question, question->timeout_ns);
+    attempt_arm(context, question, question->timeout_ns);
     if (question->n_attempts == RD_ATTEMPTS ||
         context->hedge_credit[question->key.view] < HEDGE_COST)
         return;
@@ -357,10 +367,10 @@ void attempt_again(struct context *context, struct question *question)
     case ATTEMPT_NO_PORT:
     case ATTEMPT_DOWN:
     case ATTEMPT_CAPPED:
-        arm(context, question, context->now_ns + ATTEMPT_FIRST_NS);
+        attempt_arm(context, question, context->now_ns + ATTEMPT_FIRST_NS);
         break;
     default:
-        arm(context, question, question->deadline_ns);
+        attempt_arm(context, question, question->deadline_ns);
         break;
     }
 }
@@ -391,14 +401,6 @@ bool attempt_is_by_tcp(const struct question *question, uint8_t server)
     return false;
 }
 
-bool attempt_is_awaited(const struct question *question)
-{
-    for (unsigned i = 0; i < question->n_attempts; i++)
-        if (question->attempts[i].awaited)
-            return true;
-    return false;
-}
-
 void attempt_forget(struct context *context, struct question *question)
 {
     /* The deadline may come before an attempt's own time-out does. */
@@ -417,7 +419,7 @@ static void hurry(struct context *context, struct question *question)
         return;
     question->hurried++;
     question->hedge_armed = false;
-    arm(context, question, context->now_ns);
+    attempt_arm(context, question, context->now_ns);
 }
 
 void attempt_port_error(struct context *context, uint32_t handle)
@@ -469,5 +471,5 @@ void attempt_link_lost(struct context *context, struct question *question, unsig
     }
     evidence_against(context, question, index);
     question->hedge_armed = false;
-    arm(context, question, context->now_ns);
+    attempt_arm(context, question, context->now_ns);
 }

@@ -16,6 +16,8 @@
 
 /* How long a client is worth answering. */
 #define ATTEMPT_PATIENCE_NS (4 * RD_NS_PER_S)
+/* When they get a stale answer, if there is one (RFC 8767 section 5). */
+#define ATTEMPT_STALE_NS (1800 * RD_NS_PER_MS)
 /* A resolver behind us is fast from its memory and slow when it walks the hierarchy: a time-out
  * below this would repeat most of its misses. */
 #define ATTEMPT_FIRST_NS     (400 * RD_NS_PER_MS)
@@ -31,6 +33,8 @@ enum attempt_result {
     ATTEMPT_NO_POOL, /* a reload has taken the pool away */
 };
 
+/* QUESTION's timer: at DUE_NS, or its deadline, or when its clients get a stale answer. */
+void attempt_arm(struct context *context, struct question *question, uint64_t due_ns);
 /* Sends QUESTION to a server and arms its timer. MSG: a buffer to use, which is taken when the
  * result is ATTEMPT_SENT; NULL: one is allocated. */
 enum attempt_result attempt_send(struct context *context, struct question *question,
@@ -42,7 +46,7 @@ bool attempt_other_way(struct context *context, struct question *question, unsig
                        enum attempt_way way);
 /* A question of our own to SERVER of POOL, which no client waits for: in KEY. False: not sent. */
 bool attempt_probe(struct context *context, const struct snapshot_pool *pool, unsigned server,
-                   const struct question_key *key, uint64_t patience_ns);
+                   const struct rd_key *key, uint64_t patience_ns);
 /* QUESTION's timer fired and its deadline lies ahead: notes the time-out and tries again if it may.
  * The timer is armed again in any case. */
 void attempt_again(struct context *context, struct question *question);
@@ -55,7 +59,13 @@ bool attempt_is_by_tcp(const struct question *question, uint8_t server);
 void attempt_end(struct context *context, struct question *question, unsigned index,
                  enum attempt_outcome outcome);
 /* Whether a reply to any of QUESTION's attempts may still come. */
-bool attempt_is_awaited(const struct question *question);
+static inline bool attempt_is_awaited(const struct question *question)
+{
+    for (unsigned i = 0; i < question->n_attempts; i++)
+        if (question->attempts[i].awaited)
+            return true;
+    return false;
+}
 /* The ports and links of QUESTION's attempts wait no more, its timer is off. */
 void attempt_forget(struct context *context, struct question *question);
 /* A network error was seen at PORT: what it waits for is not likely to come, so that the next

@@ -34,7 +34,7 @@ static void write_name(const struct rd_name *name, uint32_t seed, struct rd_writ
         at[i] = spelled(name->bytes[i], i, seed);
 }
 
-static void write_opt(const struct question_key *key, const struct attempt *attempt,
+static void write_opt(const struct rd_key *key, const struct attempt *attempt,
                       const struct upstream_cookie *cookie, struct rd_writer *writer)
 {
     uint8_t *rdlength = rd_edns_open(writer, RD_EDNS_UPSTREAM_BYTES, 0, key->dnssec_ok);
@@ -53,7 +53,7 @@ static void write_opt(const struct question_key *key, const struct attempt *atte
     rd_edns_close(writer, rdlength);
 }
 
-uint32_t compose_question(const struct question_key *key, const struct attempt *attempt,
+uint32_t compose_question(const struct rd_key *key, const struct attempt *attempt,
                           const struct upstream_cookie *cookie, uint8_t *data, uint32_t cap)
 {
     struct rd_writer writer = rd_writer_at(data, cap, RD_DNS_HEADER_BYTES);
@@ -74,15 +74,14 @@ uint32_t compose_question(const struct question_key *key, const struct attempt *
     type = rd_writer_take(&writer, 4);
     if (type) {
         rd_put_u16(type, key->type);
-        rd_put_u16(type + 2, key->class);
+        rd_put_u16(type + 2, RD_CLASS_IN);
     }
     if (!attempt->plain)
         write_opt(key, attempt, cookie, &writer);
     return (uint32_t)rd_writer_offset(&writer);
 }
 
-bool compose_spelled(const struct question_key *key, const struct attempt *attempt,
-                     const uint8_t *at)
+bool compose_spelled(const struct rd_key *key, const struct attempt *attempt, const uint8_t *at)
 {
     for (unsigned i = 0; i < key->name.len; i++)
         if (at[i] != spelled(key->name.bytes[i], i, attempt->spelling))

@@ -11,7 +11,9 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "base/timer.h"
+#include "cache/cache.h"
 #include "connection.h"
+#include "exchange.h"
 #include "fleet.h"
 #include "inflight.h"
 #include "io/io.h"
@@ -28,6 +30,10 @@ struct context {
     struct io *io;
     struct rd_stats *stats;
     struct rd_fleet *fleet;
+    struct rd_cache *cache;             /* NULL: nothing is kept */
+    struct rd_cache_writer *writer;     /* to it */
+    struct rd_exchange *exchange;       /* NULL: there is no other worker */
+    unsigned worker;                    /* which one this is */
     const struct rd_snapshot *snapshot; /* of this turn */
     uint64_t now_ns;                    /* of this turn */
     bool stopping;                      /* new queries are dropped */
@@ -39,9 +45,12 @@ struct context {
     struct connections connections;
     struct links links;
     uint32_t hedge_credit[RD_MAX_VIEWS]; /* attempt.c */
+    uint32_t turned;                     /* recall.c: addresses, so far */
+    uint64_t refresh_ns;                 /* ask.c: no refresh is tried before */
     uint32_t n_out, n_drop;
-    struct io_message out[RD_BATCH];  /* to be sent with the batch */
-    struct io_message drop[RD_BATCH]; /* to be given back with the batch */
+    struct io_message out[RD_BATCH];   /* to be sent with the batch */
+    struct io_message drop[RD_BATCH];  /* to be given back with the batch */
+    uint8_t scratch[RD_DNS_TCP_BYTES]; /* where a reply is rebuilt */
 };
 
 /* Sends what was collected, gives back what was dropped. */

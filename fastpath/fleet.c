@@ -122,6 +122,8 @@ int fleet_hold_view(struct rd_fleet *fleet, const char *name)
     assert(len <= RD_TEXT_BYTES);
     if (number < 0)
         return -ENOSPC;
+    if (strcmp(fleet->views[number].name, name) != 0)
+        fleet->views[number].incarnation++;
     memcpy(fleet->views[number].name, name, len + 1);
     fleet->views[number].snapshots++;
     return number;

@@ -66,7 +66,8 @@ struct rd_fleet {
     /* Main thread: */
     struct {
         char name[RD_TEXT_BYTES + 1];
-        uint32_t snapshots; /* that have this pool; 0: the number is free */
+        uint32_t snapshots;   /* that have this pool; 0: the number is free */
+        uint16_t incarnation; /* how many names the number has had */
     } views[RD_MAX_VIEWS];
 };
 

@@ -58,35 +58,21 @@ void inflight_prefetch(const struct inflight *inflight, uint64_t hash)
     __builtin_prefetch(&inflight->buckets[hash & inflight->mask]);
 }
 
-static bool key_equal(const struct question_key *a, const struct question_key *b)
-{
-    return a->hash == b->hash && a->type == b->type && a->class == b->class && a->view == b->view &&
-           a->dnssec_ok == b->dnssec_ok && a->checking_disabled == b->checking_disabled &&
-           a->name.len == b->name.len && memcmp(a->name.bytes, b->name.bytes, a->name.len) == 0;
-}
-
-/* Copies what is meant of a key: names are mostly far shorter than their room. */
-static void key_copy(struct question_key *to, const struct question_key *from)
-{
-    memcpy(to, from, offsetof(struct question_key, name.bytes));
-    memcpy(to->name.bytes, from->name.bytes, from->name.len);
-}
-
-struct question *inflight_find(const struct inflight *inflight, const struct question_key *key)
+struct question *inflight_find(const struct inflight *inflight, const struct rd_key *key)
 {
     uint32_t index = inflight->buckets[key->hash & inflight->mask];
 
     while (index != RD_SLAB_NONE) {
         struct question *question = inflight_at(inflight, index);
 
-        if (key_equal(&question->key, key))
+        if (rd_key_equal(&question->key, key) && !question->outdated)
             return question;
         index = question->chain;
     }
     return NULL;
 }
 
-struct question *inflight_lead(struct inflight *inflight, const struct question_key *key)
+struct question *inflight_lead(struct inflight *inflight, const struct rd_key *key)
 {
     uint32_t *bucket = &inflight->buckets[key->hash & inflight->mask];
     uint32_t index = rd_slab_take(&inflight->questions);
@@ -99,11 +85,15 @@ struct question *inflight_lead(struct inflight *inflight, const struct question_
     question->waiters = RD_SLAB_NONE;
     question->n_waiters = 0;
     question->n_attempts = 0;
+    question->claimed = question->following = question->outdated = false;
+    question->stale = question->failures = 0;
+    question->stale_given = false;
+    memset(question->followers, 0, sizeof(question->followers));
     question->hedge_armed = false;
     question->renewed = false;
     question->hurried = 0;
     question->out_of_reach = 0;
-    key_copy(&question->key, key);
+    rd_key_copy(&question->key, key);
     question->chain = *bucket;
     *bucket = index;
     rd_stat_set(&inflight->stats->inflight, rd_slab_used(&inflight->questions));

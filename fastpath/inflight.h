@@ -21,19 +21,10 @@
 #include "client.h"
 #include "ringdns/limits.h"
 #include "ringdns/stats.h"
-#include "wire/name.h"
+#include "wire/key.h"
 
 /* The view of questions of our own, which no client waits for (probe.h). */
 #define QUESTION_PROBE RD_MAX_VIEWS
-
-/* All that can make two answers differ. Padding is never looked at. */
-struct question_key {
-    uint64_t hash; /* of all of the below, keyed */
-    uint16_t type, class;
-    uint8_t view; /* the pool, by its stable number (fleet.h) */
-    bool dnssec_ok, checking_disabled;
-    struct rd_name name; /* lower case */
-};
 
 /* What became of an attempt. While it is WAITING or LATE a reply to it still counts. */
 enum attempt_outcome {
@@ -75,7 +66,17 @@ struct question {
     uint32_t waiters;      /* the newest */
     uint32_t n_waiters;
     uint8_t n_attempts;
-    bool trust_ad;       /* of the pool, when it was asked */
+    bool trust_ad;     /* of the pool, when it was asked */
+    bool claimed;      /* this worker leads it for all (exchange.h) */
+    bool outdated;     /* asked before a flush: it is not found any more */
+    bool following;    /* another one does; nothing was sent from here */
+    uint8_t stale;     /* what may be given stale (recall.h); 0: nothing */
+    bool stale_given;  /* and clients get it at once now */
+    uint8_t failures;  /* of the same question, in a row before this one */
+    uint64_t asked_ns; /* when it was opened */
+    uint64_t flushes;  /* of the cache, by then */
+    uint64_t due_ns;   /* what the timer is for, when it comes earlier for the stale answer */
+    uint64_t followers[RD_MAX_WORKERS / 64]; /* a bit for each worker that waits for the outcome */
     bool hedge_armed;    /* the timer is that of the hedge, not of the time-out */
     bool renewed;        /* was asked once more because a used link broke */
     uint8_t hurried;     /* times that a network error brought the next attempt forward */
@@ -83,7 +84,7 @@ struct question {
     uint64_t
         out_of_reach; /* a bit for each server in the fleet that could not be sent to just now */
     struct attempt attempts[RD_ATTEMPTS];
-    struct question_key key;
+    struct rd_key key;
 };
 
 struct inflight {
@@ -111,10 +112,10 @@ static inline uint32_t inflight_index(const struct inflight *inflight,
 
 /* Asks for the memory that inflight_find will read for HASH. */
 void inflight_prefetch(const struct inflight *inflight, uint64_t hash);
-/* The question with this key, or NULL. */
-struct question *inflight_find(const struct inflight *inflight, const struct question_key *key);
+/* The question with this key that is not outdated, or NULL. */
+struct question *inflight_find(const struct inflight *inflight, const struct rd_key *key);
 /* A new question without waiters and attempts, or NULL when the table is full. */
-struct question *inflight_lead(struct inflight *inflight, const struct question_key *key);
+struct question *inflight_lead(struct inflight *inflight, const struct rd_key *key);
 
 enum inflight_join { INFLIGHT_JOINED, INFLIGHT_REPEATED, INFLIGHT_FULL };
 

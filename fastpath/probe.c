@@ -78,8 +78,7 @@ static uint64_t draw_token(struct context *context)
 
 static void ask_health(struct context *context, const struct snapshot_pool *pool, uint8_t server)
 {
-    struct question_key key = {
-        .type = RD_TYPE_NS, .class = RD_CLASS_IN, .view = QUESTION_PROBE, .name = {.len = 1}};
+    struct rd_key key = {.type = RD_TYPE_NS, .view = QUESTION_PROBE, .name = {.len = 1}};
 
     if (context->stopping || !fleet_probe(context->fleet, server, context->now_ns))
         return;
@@ -101,10 +100,7 @@ static void ask_loop(struct context *context, const struct snapshot_pool *pool, 
 {
     static const struct rd_name suffix = {sizeof("\12loop-probe\7ringdns"),
                                           "\12loop-probe\7ringdns"};
-    struct question_key key = {.type = RD_TYPE_TXT,
-                               .class = RD_CLASS_IN,
-                               .view = QUESTION_PROBE,
-                               .hash = draw_token(context)};
+    struct rd_key key = {.type = RD_TYPE_TXT, .view = QUESTION_PROBE, .hash = draw_token(context)};
     bool looping = fleet_state(context->fleet, server, context->now_ns) == RD_SERVER_LOOPING;
 
     if (!fleet_loop_probe(context->fleet, server, context->now_ns,

@@ -10,17 +10,23 @@
 #include <string.h>
 
 #include "answer.h"
+#include "ask.h"
 #include "attempt.h"
 #include "connection.h"
+#include "cut.h"
+#include "follow.h"
 #include "local.h"
 #include "probe.h"
+#include "recall.h"
 #include "wire/message.h"
 
 struct query {
     struct io_message *msg;
     struct rd_message wire;
     struct client client;
-    struct question_key key;
+    struct rd_key key;
+    struct recalled recalled;
+    bool known; /* the cache seems to have something for the key */
 };
 
 /* What is left of a batch after each stage. */
@@ -37,8 +43,8 @@ static bool dropped(struct context *context, const struct query *query, _Atomic 
 {
     rd_stat_inc(counter);
     context_drop(context, query->msg);
-    if (query->msg->path.via == IO_TCP)
-        connection_end(context, &query->msg->path);
+    if (query->client.path.via == IO_TCP)
+        connection_end(context, &query->client.path);
     return false;
 }
 
@@ -47,7 +53,7 @@ static bool hung_up(struct context *context, const struct query *query)
 {
     rd_stat_inc(&context->stats->queries_dropped_short);
     context_drop(context, query->msg);
-    connection_abort(context, &query->msg->path, &context->stats->connections_bad);
+    connection_abort(context, &query->client.path, &context->stats->connections_bad);
     return false;
 }
 
@@ -61,7 +67,7 @@ static bool answered_bare(struct context *context, const struct query *query,
 
 static struct answer_question question_of(const struct query *query)
 {
-    return (struct answer_question){&query->key.name, query->key.type, query->key.class};
+    return (struct answer_question){&query->key.name, query->key.type, query->wire.qclass};
 }
 
 static bool answered(struct context *context, const struct query *query, enum rd_dns_rcode rcode,
@@ -121,15 +127,15 @@ static bool parse(struct context *context, struct query *query)
     struct client *client = &query->client;
     enum rd_wire sections;
 
+    client->path = query->msg->path;
     if (!rd_message_header(data, len, wire))
-        return query->msg->path.via == IO_TCP
+        return client->path.via == IO_TCP
                    ? hung_up(context, query)
                    : dropped(context, query, &context->stats->queries_dropped_short);
     if (wire->flags & RD_DNS_QR)
         return dropped(context, query, &context->stats->queries_dropped_qr);
     if (context->stopping)
         return dropped(context, query, &context->stats->queries_dropped_stop);
-    client->path = query->msg->path;
     client->id = wire->id;
     client->flags = wire->flags;
     client->edns = false;
@@ -139,7 +145,6 @@ static bool parse(struct context *context, struct query *query)
         rd_message_question(data, len, wire, &query->key.name, &client->spelling) != RD_WIRE_OK)
         return answered_bare(context, note_opt(query), RD_FORMERR);
     query->key.type = wire->qtype;
-    query->key.class = wire->qclass;
     sections = rd_message_sections(data, len, wire);
     if (sections == RD_WIRE_RECORD)
         return answered_bare(context, query, RD_FORMERR);
@@ -189,9 +194,9 @@ static bool identify(struct context *context, struct query *query)
     struct answer_question question = question_of(query);
     bool text = query->key.type == RD_TYPE_TXT || query->key.type == RD_TYPE_ANY;
 
-    if (query->key.class == RD_CLASS_IN)
+    if (query->wire.qclass == RD_CLASS_IN)
         return true;
-    if (query->key.class == RD_CLASS_CH && text) {
+    if (query->wire.qclass == RD_CLASS_CH && text) {
         if (snapshot->version_len > 0 && is_named(query, version_bind, sizeof(version_bind))) {
             answer_text(context, &question, &query->client, snapshot->config.version_bind,
                         snapshot->version_len, query->msg);
@@ -206,12 +211,18 @@ static bool identify(struct context *context, struct query *query)
     return refused(context, query, RD_EDE_NONE, &context->stats->refused_class);
 }
 
-/* Only those who ask for recursion are served: what others know is no one's business. */
+static bool without_recursion(struct context *context, const struct query *query)
+{
+    return refused(context, query, RD_EDE_PROHIBITED, &context->stats->refused_rd);
+}
+
+/* Only those who ask for recursion are served: what others know is no one's business, unless it is
+ * configured to be. */
 static bool recursion(struct context *context, struct query *query)
 {
-    if (query->wire.flags & RD_DNS_RD)
+    if (query->wire.flags & RD_DNS_RD || context->snapshot->config.cache_without_recursion)
         return true;
-    return refused(context, query, RD_EDE_PROHIBITED, &context->stats->refused_rd);
+    return without_recursion(context, query);
 }
 
 /* Where the name goes; what never leaves is answered at once. */
@@ -229,6 +240,7 @@ static bool find_route(struct context *context, struct query *query)
     }
     if (route.kind == ROUTE_POOL) {
         query->key.view = snapshot->views[route.pool];
+        query->key.incarnation = snapshot->pools[query->key.view].incarnation;
         return true;
     }
     question = question_of(query);
@@ -236,22 +248,46 @@ static bool find_route(struct context *context, struct query *query)
     return false;
 }
 
-/* All of the key goes through the keyed hash: whatever an outsider varies moves the result in ways
- * that he cannot know. */
 static bool hash(struct context *context, struct query *query)
 {
-    struct question_key *key = &query->key;
-    uint8_t material[RD_DNS_NAME_BYTES + 4];
-    uint8_t *rest = material + key->name.len;
+    struct rd_key *key = &query->key;
 
     key->dnssec_ok = query->client.dnssec_ok;
     key->checking_disabled = query->wire.flags & RD_DNS_CD;
-    memcpy(material, key->name.bytes, key->name.len);
-    rd_put_u16(rest, key->type); /* the class is IN by now */
-    rest[2] = key->view;
-    rest[3] = (uint8_t)(key->dnssec_ok << 1 | key->checking_disabled);
-    key->hash = rd_hash(&context->hash_key, material, key->name.len + 4u);
-    inflight_prefetch(&context->inflight, key->hash);
+    rd_key_hash(&context->hash_key, key);
+    recall_prefetch(context, key);
+    return true;
+}
+
+/* What the index says of the key; the entries themselves are on their way after this. */
+static bool look(struct context *context, struct query *query)
+{
+    query->known = recall_prefetch_entries(context, &query->key);
+    if (!query->known)
+        inflight_prefetch(&context->inflight, query->key.hash);
+    return true;
+}
+
+/* What is in the cache is answered from there. */
+static bool recall(struct context *context, struct query *query)
+{
+    bool recursive = query->wire.flags & RD_DNS_RD;
+
+    query->recalled = (struct recalled){0};
+    if (query->known) {
+        enum recall found = recall_client(context, &query->key, &query->client, query->msg,
+                                          !recursive, &query->recalled);
+
+        if (found == RECALL_REFRESH && recursive)
+            ask_refresh(context, &query->key);
+        if (found != RECALL_MISS)
+            return false;
+    }
+    if (cut_client(context, &query->key, &query->client, query->msg))
+        return false;
+    if (!recursive)
+        return without_recursion(context, query);
+    rd_stat_inc(&context->stats->cache_misses);
     return true;
 }
 
@@ -273,56 +309,27 @@ static bool join(struct context *context, struct query *query, struct question *
     return false;
 }
 
-/* Undoes what lead began, and answers: nobody else can have joined yet. */
-static bool give_up(struct context *context, struct query *query, struct question *question,
-                    int ede, _Atomic uint64_t *counter)
+/* Someone asks it already; perhaps for so long that clients get the stale answer at once. */
+static bool attend(struct context *context, struct query *query, struct question *question)
 {
-    struct client client;
-
-    while (inflight_leave(&context->inflight, question, &client))
-        ;
-    inflight_end(&context->inflight, question);
-    return failed(context, query, ede, counter);
-}
-
-/* The first to ask: the query's own buffer carries the question upstream. */
-static bool lead(struct context *context, struct query *query)
-{
-    struct rd_stats *stats = context->stats;
-    struct question *question = inflight_lead(&context->inflight, &query->key);
-
-    if (!question)
-        return failed(context, query, RD_EDE_NOT_READY, &stats->failed_slots);
-    question->deadline_ns = context->now_ns + ATTEMPT_PATIENCE_NS;
-    question->trust_ad = context->snapshot->pools[query->key.view].trust_ad;
-    if (inflight_join(&context->inflight, question, &query->client) != INFLIGHT_JOINED)
-        return give_up(context, query, question, RD_EDE_NOT_READY, &stats->failed_waiters);
-    switch (attempt_send(context, question, query->msg)) {
-    case ATTEMPT_SENT:
-        rd_stat_inc(&stats->queries_led);
+    if (question->stale_given &&
+        recall_stale(context, &query->key, question->stale, &query->client, query->msg))
         return false;
-    case ATTEMPT_DOWN:
-    case ATTEMPT_SPENT:
-        return give_up(context, query, question, RD_EDE_NO_REACHABLE_AUTHORITY,
-                       &stats->failed_down);
-    case ATTEMPT_CAPPED:
-        return give_up(context, query, question, RD_EDE_NOT_READY, &stats->failed_cap);
-    case ATTEMPT_LOOPING:
-        return give_up(context, query, question, RD_EDE_NO_REACHABLE_AUTHORITY,
-                       &stats->failed_loop);
-    case ATTEMPT_NO_POOL:
-        return give_up(context, query, question, RD_EDE_NOT_READY, &stats->failed_route);
-    case ATTEMPT_NO_PORT:
-        break;
+    if (!question->stale && query->recalled.stale) { /* nobody waited for it: it was a refresh */
+        question->stale = query->recalled.stale;
+        attempt_arm(context, question, question->due_ns);
     }
-    return give_up(context, query, question, RD_EDE_NETWORK_ERROR, &stats->failed_ports);
+    return join(context, query, question);
 }
 
 static bool resolve(struct context *context, struct query *query)
 {
-    struct question *question = inflight_find(&context->inflight, &query->key);
+    struct question *question = follow_current(context, &query->key);
 
-    return question ? join(context, query, question) : lead(context, query);
+    if (question)
+        return attend(context, query, question);
+    ask_for(context, &query->key, &query->client, &query->recalled, query->msg);
+    return false;
 }
 
 static void run(struct context *context, struct batch *batch, stage_fn *stage)
@@ -347,8 +354,8 @@ static bool take_tcp(struct context *context, const struct io_message *msg)
 
 void query_batch(struct context *context, struct io_message *msgs, unsigned n)
 {
-    static stage_fn *const stages[] = {parse,      guard, identify, recursion,
-                                       find_route, hash,  resolve};
+    static stage_fn *const stages[] = {parse, guard, identify, recursion, find_route,
+                                       hash,  look,  recall,   resolve};
     struct batch batch;
     unsigned udp = 0;
 

@@ -15,16 +15,17 @@
 #include "answer.h"
 #include "attempt.h"
 #include "compose.h"
-#include "connection.h"
+#include "follow.h"
+#include "keep.h"
 #include "link.h"
 #include "probe.h"
+#include "recall.h"
+#include "settle.h"
 #include "wire/cursor.h"
 #include "wire/message.h"
 
 /* How long a server that needs it is asked without EDNS, until EDNS is tried again. */
 #define PLAIN_NS (15 * 60 * RD_NS_PER_S)
-/* What our OPT may take beyond the reply's own size. */
-#define OPT_ROOM 512u
 
 /* A reply that is too late to be an answer still says that its server is alive. */
 static void take_late(struct context *context, const struct io_message *msg, uint16_t id)
@@ -81,7 +82,7 @@ static bool is_asked(const struct question *question, const struct io_message *m
                      struct rd_message *wire)
 {
     return rd_message_question(msg->data, msg->len, wire, NULL, NULL) == RD_WIRE_OK &&
-           wire->qtype == question->key.type && wire->qclass == question->key.class &&
+           wire->qtype == question->key.type && wire->qclass == RD_CLASS_IN &&
            wire->question_end == RD_DNS_HEADER_BYTES + question->key.name.len + 4 &&
            rd_name_matches(&question->key.name, msg->data + RD_DNS_HEADER_BYTES);
 }
@@ -146,81 +147,6 @@ static struct question *accept_reply(struct context *context, const struct io_me
     return question;
 }
 
-/* Nothing can be said to CLIENT for want of a buffer. */
-static void lose(struct context *context, const struct client *client)
-{
-    rd_stat_inc(&context->stats->answers_lost_buffer);
-    if (client->path.via == IO_TCP)
-        connection_abort(context, &client->path, &context->stats->connections_lost);
-}
-
-/* SERVFAIL to all who wait. MSG: a buffer for the last one, which is taken; NULL: none. */
-static void fail(struct context *context, struct question *question, int ede,
-                 _Atomic uint64_t *counter, struct io_message *msg)
-{
-    struct answer_question asked = {&question->key.name, question->key.type, question->key.class};
-    struct client client;
-
-    attempt_forget(context, question);
-    while (inflight_leave(&context->inflight, question, &client)) {
-        struct io_message other;
-
-        rd_stat_inc(counter);
-        if (msg && question->n_waiters == 0) {
-            answer_error(context, &asked, &client, RD_SERVFAIL, ede, msg);
-            msg = NULL;
-        } else if (context_alloc(context, RD_DNS_UDP_BYTES, &other)) {
-            answer_error(context, &asked, &client, RD_SERVFAIL, ede, &other);
-        } else {
-            lose(context, &client);
-        }
-    }
-    if (msg)
-        context_drop(context, msg);
-    inflight_end(&context->inflight, question);
-}
-
-/* What an answer to CLIENT may need at most, of a reply of LEN bytes. */
-static uint32_t answer_bytes(const struct context *context, const struct client *client,
-                             uint32_t len)
-{
-    if (client->path.via == IO_UDP)
-        return (uint32_t)context->snapshot->config.max_answer;
-    return len + OPT_ROOM < RD_DNS_TCP_BYTES ? len + OPT_ROOM : RD_DNS_TCP_BYTES;
-}
-
-static void answer_all(struct context *context, struct question *question,
-                       const struct rd_message *wire, struct io_message *msg)
-{
-    struct answer_source source = {
-        .data = msg->data,
-        .wire = wire,
-        .name = &question->key.name,
-        .trust_ad = question->trust_ad,
-    };
-    uint32_t len = msg->len;
-    struct client client;
-    bool taken = false;
-
-    attempt_forget(context, question);
-    while (inflight_leave(&context->inflight, question, &client)) {
-        uint32_t bytes = answer_bytes(context, &client, len);
-        struct io_message other;
-
-        if (question->n_waiters == 0 && msg->cap >= bytes) {
-            answer_reply(context, &source, &client, msg);
-            taken = true;
-        } else if (context_alloc(context, bytes, &other)) {
-            answer_reply(context, &source, &client, &other);
-        } else {
-            lose(context, &client);
-        }
-    }
-    if (!taken)
-        context_drop(context, msg);
-    inflight_end(&context->inflight, question);
-}
-
 enum verdict {
     ANSWER,
     TRUNCATED,  /* the rest is to be had by TCP */
@@ -228,16 +154,6 @@ enum verdict {
     BAD_COOKIE, /* it wants its new cookie back */
     FAILURE,    /* another server may know better */
 };
-
-/* SERVFAIL because of DNSSEC is a finding, not a failure: no other server may find otherwise. */
-static bool is_bogus(const struct rd_message *wire)
-{
-    for (unsigned i = 0; i < wire->edns.n_ede; i++)
-        if (wire->edns.ede[i].code >= RD_EDE_DNSSEC_FIRST &&
-            wire->edns.ede[i].code <= RD_EDE_DNSSEC_LAST)
-            return true;
-    return false;
-}
 
 /* Where to ask instead of an answer: servers that resolve do not say that. */
 static bool is_referral(const struct rd_message *wire)
@@ -259,7 +175,8 @@ static enum verdict judge(const struct rd_message *wire, const struct attempt *a
     case RD_NOTIMP:
         return wire->edns.present || attempt->plain ? FAILURE : UNEDUCATED;
     case RD_SERVFAIL:
-        return is_bogus(wire) ? ANSWER : FAILURE;
+        /* No other server may find otherwise. */
+        return rd_edns_is_bogus(&wire->edns) ? ANSWER : FAILURE;
     case RD_REFUSED:
         return FAILURE;
     case RD_BADCOOKIE:
@@ -295,28 +212,66 @@ static void count_rcode(struct rd_upstream_stats *stats, const struct rd_message
     }
 }
 
+/* The server's own words of it go to those who wait, unless they may have a stale answer. */
+static void give_failure(struct context *context, struct question *question,
+                         struct rd_message *wire, struct io_message *msg)
+{
+    bool kept = keep_answer(context, question, wire, msg);
+
+    if (question->stale || !kept) {
+        settle_failed(context, question, RD_EDE_NO_REACHABLE_AUTHORITY,
+                      &context->stats->failed_rcode, msg);
+        return;
+    }
+    rd_stat_add(&context->stats->failed_rcode, question->n_waiters);
+    settle_answered(context, question, msg->data, msg->len, wire, msg);
+}
+
+static bool was_sent_by_tcp(const struct question *question)
+{
+    for (unsigned i = 0; i < question->n_attempts; i++)
+        if (question->attempts[i].tcp)
+            return true;
+    return false;
+}
+
+/* Somebody might know, but could not be asked from here: no finding on the name. CUT: the last one
+ * has the rest by TCP. */
+static bool is_our_shortage(const struct question *question, enum attempt_result result, bool cut)
+{
+    return result == ATTEMPT_NO_PORT || result == ATTEMPT_CAPPED || result == ATTEMPT_NO_POOL ||
+           (cut && !was_sent_by_tcp(question));
+}
+
 /* Attempt INDEX got no answer and never will. Another server is asked; when there is none left,
- * who waits gets SERVFAIL, with what the server said of its own. Takes MSG. */
+ * who waits gets SERVFAIL, with what the server said of its own. CUT: it has the rest by TCP, and
+ * the fault may be ours. Takes MSG. */
 static void fail_over(struct context *context, struct question *question, unsigned index,
-                      const struct rd_message *wire, bool is_its_fault, struct io_message *msg)
+                      struct rd_message *wire, bool cut, struct io_message *msg)
 {
     uint8_t server = question->attempts[index].server;
+    enum attempt_result next;
+    bool shortage;
 
     attempt_end(context, question, index, ATTEMPT_FAILED);
-    if (is_its_fault && fleet_failed(context->fleet, server, probe_suffix_hash(&question->key.name),
-                                     context->now_ns))
+    if (!cut && fleet_failed(context->fleet, server, probe_suffix_hash(&question->key.name),
+                             context->now_ns))
         rd_stat_inc(&context->stats->servers_degraded);
-    if (attempt_send(context, question, NULL) == ATTEMPT_SENT) {
+    next = attempt_send(context, question, NULL);
+    shortage = is_our_shortage(question, next, cut);
+    if (next == ATTEMPT_SENT) {
         rd_stat_inc(&context->stats->upstream_failover);
         context_drop(context, msg);
     } else if (attempt_is_awaited(question)) {
         context_drop(context, msg);
-    } else if ((wire->flags & RD_DNS_RCODE) == RD_SERVFAIL && wire->edns.n_ede > 0 &&
+    } else if (!shortage && (wire->flags & RD_DNS_RCODE) == RD_SERVFAIL && wire->edns.n_ede > 0 &&
                wire->edns.extended_rcode == 0) {
-        rd_stat_add(&context->stats->failed_rcode, question->n_waiters);
-        answer_all(context, question, wire, msg);
+        give_failure(context, question, wire, msg);
     } else {
-        fail(context, question, RD_EDE_NO_REACHABLE_AUTHORITY, &context->stats->failed_rcode, msg);
+        if (!shortage)
+            keep_failure(context, question);
+        settle_failed(context, question, RD_EDE_NO_REACHABLE_AUTHORITY,
+                      &context->stats->failed_rcode, msg);
     }
 }
 
@@ -339,7 +294,7 @@ static void note_plain(struct context *context, const struct question *question,
 }
 
 static void take_answer(struct context *context, struct question *question, unsigned index,
-                        const struct rd_message *wire, struct io_message *msg)
+                        struct rd_message *wire, struct io_message *msg)
 {
     const struct attempt *attempt = &question->attempts[index];
 
@@ -348,7 +303,10 @@ static void take_answer(struct context *context, struct question *question, unsi
         note_plain(context, question, attempt->server);
     if (attempt->hedge)
         rd_stat_inc(&context->stats->upstream_hedge_won);
-    answer_all(context, question, wire, msg);
+    if (keep_answer(context, question, wire, msg))
+        settle_answered(context, question, msg->data, msg->len, wire, msg);
+    else
+        settle_failed(context, question, RD_EDE_OTHER, &context->stats->failed_room, msg);
 }
 
 static bool was_replaced(const struct question *question, uint8_t server)
@@ -398,7 +356,7 @@ static void end_probe(struct context *context, struct question *question,
 
 /* An accepted reply to attempt INDEX. Takes MSG. */
 static void take_reply(struct context *context, struct question *question, unsigned index,
-                       const struct rd_message *wire, struct io_message *msg)
+                       struct rd_message *wire, struct io_message *msg)
 {
     const struct attempt *attempt = &question->attempts[index];
     enum verdict verdict = judge(wire, attempt);
@@ -415,8 +373,7 @@ static void take_reply(struct context *context, struct question *question, unsig
     } else if (ask_otherwise(context, question, index, verdict)) {
         context_drop(context, msg);
     } else {
-        /* Without a way by TCP the fault may be ours. */
-        fail_over(context, question, index, wire, verdict != TRUNCATED, msg);
+        fail_over(context, question, index, wire, verdict == TRUNCATED, msg);
     }
 }
 
@@ -447,29 +404,52 @@ static bool all_broken(const struct question *question)
     return true;
 }
 
+/* Whether QUESTION has nothing more to wait for; if it has, the next attempt is under way. */
+static bool is_over(struct context *context, struct question *question)
+{
+    if (context->now_ns >= question->deadline_ns)
+        return true;
+    if (question->following) {
+        follow_again(context, question);
+        return false;
+    }
+    attempt_again(context, question);
+    /* Nothing more will be sent, and nothing more can come. */
+    return !attempt_is_awaited(question) && question->due_ns >= question->deadline_ns;
+}
+
 void reply_timeout(struct context *context, struct rd_timer *timer)
 {
     struct question *question = (struct question *)timer;
-    bool over = context->now_ns >= question->deadline_ns;
 
-    if (!over) {
-        attempt_again(context, question);
-        /* Nothing more will be sent, and nothing more can come. */
-        over = !attempt_is_awaited(question) && timer->due_ns >= question->deadline_ns;
-        if (!over)
-            return;
+    if (question->stale && !question->stale_given &&
+        context->now_ns >= question->asked_ns + ATTEMPT_STALE_NS)
+        settle_stale(context, question);
+    if (context->now_ns < question->due_ns) {
+        attempt_arm(context, question, question->due_ns);
+        return;
     }
+    if (!is_over(context, question))
+        return;
     if (question->key.view == QUESTION_PROBE)
         probe_lost(context, question);
-    if (all_broken(question))
-        fail(context, question, RD_EDE_NETWORK_ERROR, &context->stats->failed_network, NULL);
+    else if (!question->following)
+        keep_failure(context, question);
+    if (question->following)
+        settle_failed(context, question, RD_EDE_NO_REACHABLE_AUTHORITY,
+                      &context->stats->failed_followed, NULL);
+    else if (all_broken(question))
+        settle_failed(context, question, RD_EDE_NETWORK_ERROR, &context->stats->failed_network,
+                      NULL);
     else
-        fail(context, question, RD_EDE_NO_REACHABLE_AUTHORITY, &context->stats->failed_timeout,
-             NULL);
+        settle_failed(context, question, RD_EDE_NO_REACHABLE_AUTHORITY,
+                      &context->stats->failed_timeout, NULL);
 }
 
 void reply_abandon(struct context *context, struct rd_timer *timer)
 {
-    fail(context, (struct question *)timer, RD_EDE_NOT_READY, &context->stats->failed_timeout,
-         NULL);
+    struct question *question = (struct question *)timer;
+
+    follow_dismiss(context, question);
+    settle_failed(context, question, RD_EDE_NOT_READY, &context->stats->failed_timeout, NULL);
 }

@@ -81,6 +81,7 @@ static int compile_pools(struct rd_fleet *fleet, struct rd_snapshot *snapshot)
         if (view < 0)
             return view;
         snapshot->views[snapshot->n_views++] = (uint8_t)view;
+        snapshot->pools[view].incarnation = fleet->views[view].incarnation;
         r = compile_pool(fleet, &config->pools[i], &snapshot->pools[view]);
         if (r < 0)
             return r;
@@ -135,4 +136,13 @@ const struct rd_config *rd_snapshot_config(const struct rd_snapshot *snapshot)
 unsigned rd_snapshot_server(const struct rd_snapshot *snapshot, unsigned pool, unsigned server)
 {
     return snapshot->pools[snapshot->views[pool]].servers[server].number;
+}
+
+unsigned rd_snapshot_view(const struct rd_snapshot *snapshot, unsigned pool,
+                          uint16_t *ret_incarnation)
+{
+    unsigned view = snapshot->views[pool];
+
+    *ret_incarnation = snapshot->pools[view].incarnation;
+    return view;
 }

@@ -23,9 +23,10 @@ struct snapshot_server {
 };
 
 struct snapshot_pool {
-    uint8_t n_servers; /* 0: no such pool */
-    uint8_t policy;    /* enum rd_policy */
-    uint8_t hedge;     /* percent */
+    uint8_t n_servers;    /* 0: no such pool */
+    uint16_t incarnation; /* of its view's number */
+    uint8_t policy;       /* enum rd_policy */
+    uint8_t hedge;        /* percent */
     bool trust_ad, tcp, randomize_case, cookies;
     struct rd_name probe; /* the root: ask for its NS */
     struct snapshot_server servers[RD_MAX_SERVERS];

@@ -14,6 +14,7 @@
 
 #include "attempt.h"
 #include "context.h"
+#include "follow.h"
 #include "probe.h"
 #include "query.h"
 #include "reply.h"
@@ -79,6 +80,10 @@ int worker_new_on(const struct io_ops *ops, const struct rd_worker_setup *setup,
     context = &worker->context;
     context->stats = &worker->stats;
     context->fleet = setup->fleet;
+    context->cache = setup->cache;
+    context->writer = setup->cache ? rd_cache_writer(setup->cache, setup->index) : NULL;
+    context->exchange = setup->exchange;
+    context->worker = setup->index;
     memcpy(context->hash_key.bytes, setup->hash_key, sizeof(context->hash_key.bytes));
     rd_random_init(&context->random, setup->seed);
     atomic_init(&worker->published, setup->snapshot);
@@ -96,6 +101,8 @@ int worker_new_on(const struct io_ops *ops, const struct rd_worker_setup *setup,
         rd_worker_free(worker);
         return r;
     }
+    if (context->exchange)
+        exchange_register(context->exchange, setup->index, context->io);
     *ret_worker = worker;
     return 0;
 }
@@ -133,6 +140,7 @@ static void adopt(struct rd_worker *worker)
         return;
     context->snapshot = newest;
     upstream_adopt(&context->upstream, newest);
+    rd_cache_keep_stale(context->cache, newest->config.cache_stale * RD_NS_PER_MS);
     worker->next_probe_ns = context->now_ns;
     atomic_store_explicit(&worker->generation, newest->generation, memory_order_release);
 }
@@ -252,6 +260,7 @@ bool rd_worker_turn(struct rd_worker *worker)
     context->now_ns = ops->turn(context->io, deadline_of(worker));
     adopt(worker);
     begin_stop(worker);
+    follow_letters(context);
     n = ops->recv(context->io, worker->batch, RD_BATCH);
     replies = partition(worker->batch, n);
     reply_batch(context, worker->batch, replies);

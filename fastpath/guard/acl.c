@@ -5,25 +5,22 @@
  */
 #include "guard/acl.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct rd_acl_key key_of(const uint8_t host[16])
 {
-    struct rd_acl_key key = {0, 0};
+    struct rd_acl_key key;
 
-    for (int i = 0; i < 8; i++) {
-        key.high = key.high << 8 | host[i];
-        key.low = key.low << 8 | host[i + 8];
-    }
-    return key;
+    memcpy(&key.high, host, 8);
+    memcpy(&key.low, host + 8, 8);
+    return (struct rd_acl_key){be64toh(key.high), be64toh(key.low)};
 }
 
-static int key_compare(struct rd_acl_key a, struct rd_acl_key b)
+static bool key_less(struct rd_acl_key a, struct rd_acl_key b)
 {
-    if (a.high != b.high)
-        return a.high < b.high ? -1 : 1;
-    return a.low == b.low ? 0 : a.low < b.low ? -1 : 1;
+    return a.high != b.high ? a.high < b.high : a.low < b.low;
 }
 
 /* The ones below the first BITS bits of a 64-bit word. */
@@ -44,8 +41,10 @@ static struct rd_acl_range range_of(const struct rd_prefix *prefix)
 
 static int range_compare(const void *a, const void *b)
 {
-    return key_compare(((const struct rd_acl_range *)a)->first,
-                       ((const struct rd_acl_range *)b)->first);
+    struct rd_acl_key first_a = ((const struct rd_acl_range *)a)->first;
+    struct rd_acl_key first_b = ((const struct rd_acl_range *)b)->first;
+
+    return key_less(first_b, first_a) - key_less(first_a, first_b);
 }
 
 /* Sorts, and merges what overlaps. */
@@ -58,8 +57,8 @@ static void settle(struct rd_acl_list *list)
         const struct rd_acl_range *range = &list->ranges[i];
 
         /* Prefixes are nested or disjoint, and the wider of two that begin together may be last. */
-        if (kept > 0 && key_compare(range->first, list->ranges[kept - 1].last) <= 0) {
-            if (key_compare(range->last, list->ranges[kept - 1].last) > 0)
+        if (kept > 0 && !key_less(list->ranges[kept - 1].last, range->first)) {
+            if (key_less(list->ranges[kept - 1].last, range->last))
                 list->ranges[kept - 1].last = range->last;
             continue;
         }
@@ -88,22 +87,25 @@ void rd_acl_init(struct rd_acl *acl, const struct rd_prefix *prefixes, uint32_t 
     settle(&acl->v6);
 }
 
-bool rd_acl_allows(const struct rd_acl *acl, const union rd_address *address)
+static bool holds(const struct rd_acl_list *list, struct rd_acl_key key)
 {
-    const struct rd_acl_list *list = address->any.sa_family == AF_INET6 ? &acl->v6 : &acl->v4;
     uint32_t low = 0, high = list->n;
-    struct rd_acl_key key;
-    uint8_t host[16];
 
-    rd_address_host(address, host);
-    key = key_of(host);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (key_compare(list->ranges[middle].last, key) < 0)
+        if (key_less(list->ranges[middle].last, key))
             low = middle + 1;
         else
             high = middle;
     }
-    return low < list->n && key_compare(list->ranges[low].first, key) <= 0;
+    return low < list->n && !key_less(key, list->ranges[low].first);
+}
+
+bool rd_acl_allows(const struct rd_acl *acl, const union rd_address *address)
+{
+    uint8_t host[16];
+
+    rd_address_host(address, host);
+    return holds(address->any.sa_family == AF_INET6 ? &acl->v6 : &acl->v4, key_of(host));
 }

@@ -37,6 +37,12 @@ static inline void rd_put_u16(uint8_t *at, uint16_t value)
     at[1] = (uint8_t)value;
 }
 
+static inline void rd_put_u32(uint8_t *at, uint32_t value)
+{
+    rd_put_u16(at, (uint16_t)(value >> 16));
+    rd_put_u16(at + 2, (uint16_t)value);
+}
+
 static inline struct rd_cursor rd_cursor_at(const uint8_t *data, size_t len, size_t offset)
 {
     bool failed = offset > len;

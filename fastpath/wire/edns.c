@@ -131,3 +131,11 @@ void rd_edns_close(struct rd_writer *writer, uint8_t *rdlength)
     if (rdlength)
         rd_put_u16(rdlength, (uint16_t)(writer->at - rdlength - 2));
 }
+
+bool rd_edns_is_bogus(const struct rd_edns *edns)
+{
+    for (unsigned i = 0; i < edns->n_ede; i++)
+        if (edns->ede[i].code >= RD_EDE_DNSSEC_FIRST && edns->ede[i].code <= RD_EDE_DNSSEC_LAST)
+            return true;
+    return false;
+}

@@ -24,9 +24,9 @@ struct rd_ede {
 
 struct rd_edns {
     bool present;
-    bool dnssec_ok; /* DO */
-    bool nsid;      /* an NSID option is there */
-    bool keepalive; /* an edns-tcp-keepalive option is there (RFC 7828) */
+    bool dnssec_ok;     /* DO */
+    bool nsid;          /* an NSID option is there */
+    bool keepalive;     /* an edns-tcp-keepalive option is there (RFC 7828) */
     uint8_t cookie_len; /* of the first COOKIE option (RFC 7873), cut at 255; 0: there is none */
     uint16_t cookie_offset;
     uint8_t version;
@@ -43,6 +43,9 @@ struct rd_edns {
  * Fills nsid, keepalive, cookie, n_ede and ede of *RET_EDNS, and nothing else of it. False: an
  * option overruns. One pass over any number of options. */
 bool rd_edns_options(const uint8_t *data, size_t offset, size_t len, struct rd_edns *ret_edns);
+
+/* Whether its extended errors say that validation failed: a finding, not a failure. */
+bool rd_edns_is_bogus(const struct rd_edns *edns);
 
 /* Writes an OPT record without options and returns where its RDLENGTH stands, for rd_edns_close;
  * NULL when the writer is full. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * layout.c - one table of RDATA layouts and the one function that checks them.
+ * layout.c - one table of RDATA layouts, the check of them, and where they have names.
  *
  * Every layout is fixed bytes, character strings, names, fixed bytes, and a rest, in this order
  * and each part perhaps absent; that covers all types with names or a fixed size but those whose
@@ -115,4 +115,19 @@ bool layout_holds(const uint8_t *data, size_t rdata, size_t end, uint16_t type)
         if (!pass_string(data, &at, end))
             return false;
     return layout->rest == ANYTHING || at == end;
+}
+
+unsigned layout_names(const uint8_t *data, size_t rdata, uint16_t type, size_t *ret_first)
+{
+    const struct layout *layout;
+    size_t at = rdata;
+
+    if (type >= sizeof(layouts) / sizeof(layouts[0]) || layouts[type].names == 0)
+        return 0;
+    layout = &layouts[type];
+    at += layout->before;
+    for (unsigned i = 0; i < layout->strings; i++)
+        at += data[at] + 1u;
+    *ret_first = at;
+    return layout->names;
 }

@@ -12,16 +12,9 @@
 
 #include "wire/cursor.h"
 #include "wire/layout.h"
+#include "wire/record.h"
 
-#define TYPE_SIG     24
-#define RECORD_BYTES 10 /* type, class, TTL, RDLENGTH */
-
-/* A record's fields behind its owner's name. */
-struct record {
-    size_t start, rdata, end; /* offsets */
-    uint16_t type, class;
-    uint32_t ttl;
-};
+#define TYPE_SIG 24
 
 bool rd_message_header(const uint8_t *data, size_t len, struct rd_message *ret_message)
 {

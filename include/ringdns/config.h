@@ -53,6 +53,8 @@ enum rd_policy { RD_POLICY_FASTEST, RD_POLICY_ORDERED, RD_POLICY_SPREAD, RD_POLI
 enum rd_transport { RD_TRANSPORT_AUTO, RD_TRANSPORT_TCP };
 enum rd_switch { RD_SWITCH_NO, RD_SWITCH_YES, RD_SWITCH_AUTO };
 
+enum rd_stale_mode { RD_STALE_ON_FAILURE, RD_STALE_IMMEDIATE };
+
 struct rd_prefix_list {
     uint32_t n;
     struct rd_prefix at[RD_MAX_PREFIXES];
@@ -69,24 +71,25 @@ struct rd_port_list {
 };
 
 /* The C type of each KIND of config.def. */
-typedef bool rd_kind_BOOL;                      /* yes | no | true | false */
-typedef uint32_t rd_kind_COUNT;                 /* 1234 */
-typedef uint32_t rd_kind_COUNT_AUTO;            /* a count, or auto, which is 0 */
-typedef uint64_t rd_kind_BYTES;                 /* 1232, 64KiB, 4MiB, 1GiB, 64KB, 4MB, 1GB */
-typedef enum rd_io_kind rd_kind_IO;             /* auto | uring | syscall */
-typedef char rd_kind_TEXT[RD_TEXT_BYTES + 1];   /* printable ASCII */
-typedef char rd_kind_PATH[RD_PATH_BYTES];       /* an absolute or relative path */
-typedef uint64_t rd_kind_DURATION;              /* 500ms, 10s, 5m, 1h, 1d: in milliseconds */
-typedef enum rd_switch rd_kind_BOOL_AUTO;       /* yes | no | auto */
-typedef enum rd_policy rd_kind_POLICY;          /* fastest | ordered | spread | hash */
-typedef enum rd_transport rd_kind_TRANSPORT;    /* auto | tcp */
-typedef struct rd_name rd_kind_NAME;            /* probe.example. ; lower case */
-typedef struct rd_server_list rd_kind_SERVERS;  /* addresses, or maps of address, weight, tier */
-typedef struct rd_host_list rd_kind_HOSTS;      /* 192.0.2.1, 2001:db8::1 */
-typedef struct rd_route_list rd_kind_ROUTES;    /* a map: corp.example: corp */
+typedef bool rd_kind_BOOL;                        /* yes | no | true | false */
+typedef uint32_t rd_kind_COUNT;                   /* 1234 */
+typedef uint32_t rd_kind_COUNT_AUTO;              /* a count, or auto, which is 0 */
+typedef uint64_t rd_kind_BYTES;                   /* 1232, 64KiB, 4MiB, 1GiB, 64KB, 4MB, 1GB */
+typedef enum rd_io_kind rd_kind_IO;               /* auto | uring | syscall */
+typedef char rd_kind_TEXT[RD_TEXT_BYTES + 1];     /* printable ASCII */
+typedef char rd_kind_PATH[RD_PATH_BYTES];         /* an absolute or relative path */
+typedef uint64_t rd_kind_DURATION;                /* 500ms, 10s, 5m, 1h, 1d: in milliseconds */
+typedef enum rd_switch rd_kind_BOOL_AUTO;         /* yes | no | auto */
+typedef enum rd_policy rd_kind_POLICY;            /* fastest | ordered | spread | hash */
+typedef enum rd_transport rd_kind_TRANSPORT;      /* auto | tcp */
+typedef enum rd_stale_mode rd_kind_STALE_MODE;    /* on-failure | immediate */
+typedef struct rd_name rd_kind_NAME;              /* probe.example. ; lower case */
+typedef struct rd_server_list rd_kind_SERVERS;    /* addresses, or maps of address, weight, tier */
+typedef struct rd_host_list rd_kind_HOSTS;        /* 192.0.2.1, 2001:db8::1 */
+typedef struct rd_route_list rd_kind_ROUTES;      /* a map: corp.example: corp */
 typedef struct rd_address_list rd_kind_ADDRESSES; /* 192.0.2.1, 192.0.2.1:53, [2001:db8::1]:53 */
-typedef struct rd_prefix_list rd_kind_PREFIXES; /* 10.0.0.0/8, ::1 */
-typedef struct rd_port_list rd_kind_PORTS;      /* 1900, 5000-5100 */
+typedef struct rd_prefix_list rd_kind_PREFIXES;   /* 10.0.0.0/8, ::1 */
+typedef struct rd_port_list rd_kind_PORTS;        /* 1900, 5000-5100 */
 
 struct rd_pool_config {
     char name[RD_TEXT_BYTES + 1];

@@ -78,10 +78,13 @@ enum rd_edns_option {
 enum rd_dns_ede {
     RD_EDE_NONE = -1,
     RD_EDE_OTHER = 0,
+    RD_EDE_STALE_ANSWER = 3,
     RD_EDE_DNSSEC_FIRST = 5, /* from "Indeterminate" */
     RD_EDE_DNSSEC_LAST = 12, /* to "NSEC Missing": validation failed */
+    RD_EDE_CACHED_ERROR = 13,
     RD_EDE_NOT_READY = 14,
     RD_EDE_PROHIBITED = 18,
+    RD_EDE_STALE_NXDOMAIN = 19,
     RD_EDE_NOT_SUPPORTED = 21,
     RD_EDE_NO_REACHABLE_AUTHORITY = 22,
     RD_EDE_NETWORK_ERROR = 23,

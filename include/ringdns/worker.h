@@ -3,9 +3,9 @@
  * worker.h - what the control plane does with the data plane: make it, run it, hand it a new
  * configuration, read its counters, stop it.
  *
- * Life: rd_fleet_new -> rd_snapshot_new -> rd_worker_new (each worker; opens its listeners) ->
- * a thread per worker in rd_worker_run -> rd_worker_publish at each reload -> rd_worker_stop ->
- * join -> rd_worker_free -> rd_snapshot_free -> rd_fleet_free.
+ * Life: rd_fleet_new -> rd_snapshot_new -> rd_cache_new, rd_exchange_new -> rd_worker_new (each
+ * worker; opens its listeners) -> a thread per worker in rd_worker_run -> rd_worker_publish at each
+ * reload -> rd_worker_stop -> join -> rd_worker_free -> rd_snapshot_free -> rd_fleet_free.
  */
 #ifndef RINGDNS_WORKER_H
 #define RINGDNS_WORKER_H
@@ -22,6 +22,13 @@ struct rd_fleet;
 /* A configuration in the form that the packet path reads; never changed once made. */
 struct rd_snapshot;
 struct rd_worker;
+/* Which worker asks what, and letters between them. */
+struct rd_exchange;
+
+/* Main thread. For WORKERS, each with at most QUESTIONS under way. NULL: no memory. */
+struct rd_exchange *rd_exchange_new(unsigned workers, uint32_t questions);
+/* Main thread, when no worker is left. NULL is allowed. */
+void rd_exchange_free(struct rd_exchange *exchange);
 
 /* Main thread. NULL: no memory. */
 struct rd_fleet *rd_fleet_new(void);
@@ -53,6 +60,9 @@ bool rd_fleet_server(const struct rd_fleet *fleet, unsigned number,
 const struct rd_config *rd_snapshot_config(const struct rd_snapshot *snapshot);
 /* The number that SNAPSHOT's pool POOL (as in its configuration) has for its server SERVER. */
 unsigned rd_snapshot_server(const struct rd_snapshot *snapshot, unsigned pool, unsigned server);
+/* The number that its pool POOL has in keys, and how many pools have had it. */
+unsigned rd_snapshot_view(const struct rd_snapshot *snapshot, unsigned pool,
+                          uint16_t *ret_incarnation);
 
 /* Compiles CONFIG, which is copied. Main thread.
  * GENERATION: larger than any before it.
@@ -64,15 +74,17 @@ int rd_snapshot_new(struct rd_fleet *fleet, const struct rd_config *config, uint
 void rd_snapshot_free(struct rd_fleet *fleet, struct rd_snapshot *snapshot);
 
 struct rd_worker_setup {
-    unsigned index, workers;    /* this one, of how many */
-    enum rd_io_kind io;         /* not RD_IO_AUTO */
-    struct rd_fleet *fleet;     /* outlives the worker */
+    unsigned index, workers; /* this one, of how many */
+    enum rd_io_kind io;      /* not RD_IO_AUTO */
+    struct rd_fleet *fleet;  /* these three outlive the worker */
+    struct rd_cache *cache;
+    struct rd_exchange *exchange; /* NULL: there is only one worker */
     const struct rd_snapshot *snapshot;
-    unsigned max_ports;         /* source ports open at a time, by the limit on descriptors */
-    unsigned max_connections;   /* clients', by TCP, at a time, by the same limit */
+    unsigned max_ports;       /* source ports open at a time, by the limit on descriptors */
+    unsigned max_connections; /* clients', by TCP, at a time, by the same limit */
     const struct rd_port_list *ports_avoid; /* all of them: option and system; read at once */
-    uint8_t seed[32];           /* from getrandom(); the source of IDs and ports */
-    uint8_t hash_key[16];       /* the same for all workers */
+    uint8_t seed[32];                       /* from getrandom(); the source of IDs and ports */
+    uint8_t hash_key[16];                   /* the same for all workers */
 };
 
 /* Makes a worker and opens its listeners. Main thread, before privileges are dropped.

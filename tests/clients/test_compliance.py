@@ -141,8 +141,10 @@ def rule_for(query):
 
 
 def answering(arrival):
-    """One record, whatever is asked; AA=1, as from the source."""
-    return [Send(wire.address_reply(arrival.message, "192.0.2.1", flags=wire.RA | wire.AA))]
+    """One record of the type that is asked for; AA=1, as from the source."""
+    qtype = arrival.message.questions[0][1]
+    record = wire.record(b"\xc0\x0c", wire.A if qtype == wire.ANY else qtype, wire.a("192.0.2.1"))
+    return [Send(wire.reply(arrival.message, [record], flags=wire.RA | wire.AA))]
 
 
 class Compliance:

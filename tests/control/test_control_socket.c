@@ -26,12 +26,42 @@ static char folder[64], path[100];
 static struct control_socket *server;
 static uint64_t now_ms;
 
-static json_t *answer_ping(void *context)
+static json_t *answer_ping(void *context, const struct control_arguments *arguments)
 {
+    (void)arguments;
     return json_pack("{s:s}", "pong", (const char *)context);
 }
 
-static const struct control_command commands[] = {{"ping", answer_ping}, {NULL, NULL}};
+static json_t *answer_echo(void *context, const struct control_arguments *arguments)
+{
+    json_t *words = json_array();
+
+    (void)context;
+    for (unsigned i = 0; i < arguments->n; i++)
+        json_array_append_new(words, json_string(arguments->at[i]));
+    return json_pack("{s:o}", "words", words);
+}
+
+static int taken = -1;
+
+/* Has room for one. */
+static json_t *take(void *context, int fd)
+{
+    (void)context;
+    if (taken >= 0)
+        return json_pack("{s:s}", "error", "not now");
+    taken = fd;
+    return NULL;
+}
+
+static const struct control_command commands[] = {
+    {.name = "ping", .answer = answer_ping},
+    {.name = "echo one", .answer = answer_echo, .usage = "WORD [WORD]", .least = 1, .most = 2},
+    {.name = "echo one-more", .answer = answer_echo},
+    {.name = "take", .take = take},
+    {.name = NULL}};
+
+#define COMMANDS "\"commands\":[\"ping\",\"echo one\",\"echo one-more\",\"take\"]"
 
 static int setup(void **state)
 {
@@ -162,7 +192,7 @@ static void test_an_unknown_command_is_told_what_there_is(void **state)
         int fd = connect_client();
 
         say(fd, lines[i], strlen(lines[i]));
-        assert_answer(fd, "{\"error\":\"unknown command\",\"commands\":[\"ping\"]}\n");
+        assert_answer(fd, "{\"error\":\"unknown command\"," COMMANDS "}\n");
     }
 }
 
@@ -176,7 +206,8 @@ static void test_the_forwarders_own_commands_are_told(void **state)
     fd = connect_client();
     say(fd, "help\n", 5);
     assert_answer(fd, "{\"error\":\"unknown command\",\"commands\":[\"stats\",\"status\","
-                      "\"upstreams\"]}\n");
+                      "\"upstreams\",\"cache stats\",\"cache lookup\",\"cache flush\","
+                      "\"cache flush-all\",\"cache dump\"]}\n");
 }
 
 static void test_a_nul_does_not_shorten_a_command(void **state)
@@ -185,7 +216,75 @@ static void test_a_nul_does_not_shorten_a_command(void **state)
 
     (void)state;
     say(fd, "ping\0x\n", 7);
-    assert_answer(fd, "{\"error\":\"unknown command\",\"commands\":[\"ping\"]}\n");
+    assert_answer(fd, "{\"error\":\"unknown command\"," COMMANDS "}\n");
+}
+
+static void test_a_command_gets_its_words(void **state)
+{
+    static const char *const cases[][2] = {
+        {"echo one a\n", "{\"words\":[\"a\"]}\n"},
+        {"echo one a.example --suffix\r\n", "{\"words\":[\"a.example\",\"--suffix\"]}\n"},
+        {"echo one-more\n", "{\"words\":[]}\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int fd = connect_client();
+
+        say(fd, cases[i][0], strlen(cases[i][0]));
+        assert_answer(fd, cases[i][1]);
+    }
+}
+
+static void test_wrong_words_are_told_what_is_allowed(void **state)
+{
+    static const char *const lines[] = {"echo one\n",       "echo one \n",     "echo one  a\n",
+                                        "echo one a b c\n", "echo one a \n",   "echo one a\tb\n",
+                                        "echo one \xc3\n",  "echo one a\x1b\n"};
+    int fd;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        fd = connect_client();
+        say(fd, lines[i], strlen(lines[i]));
+        assert_answer(fd, "{\"error\":\"wrong arguments; allowed: echo one WORD [WORD], with "
+                          "single blanks between, in printable ASCII\"}\n");
+    }
+    fd = connect_client();
+    say(fd, "ping now\n", 9);
+    assert_answer(fd, "{\"error\":\"ping takes nothing more\"}\n");
+}
+
+static void test_words_are_as_long_as_the_line(void **state)
+{
+    static char line[RD_CONTROL_LINE_BYTES], expected[RD_CONTROL_LINE_BYTES + 16];
+    int fd = connect_client();
+
+    (void)state;
+    memset(line, 'x', sizeof(line));
+    memcpy(line, "echo one ", 9);
+    line[400] = '\n';
+    snprintf(expected, sizeof(expected), "{\"words\":[\"%.391s\"]}\n", line + 9);
+    say(fd, line, 401);
+    assert_answer(fd, expected);
+}
+
+static void test_a_command_may_take_its_connection(void **state)
+{
+    int fd = connect_client(), second;
+
+    (void)state;
+    say(fd, "take\n", 5);
+    assert_true(taken >= 0);
+    assert_open(fd);
+    assert_int_equal(control_socket_wait(server, now_ms), -1); /* its time is not counted */
+    second = connect_client();
+    say(second, "take\n", 5);
+    assert_answer(second, "{\"error\":\"not now\"}\n");
+    assert_int_equal(send(taken, "text\n", 5, MSG_NOSIGNAL), 5);
+    close(taken);
+    taken = -1;
+    assert_answer(fd, "text\n");
 }
 
 static void test_a_line_that_is_too_long_is_an_error(void **state)
@@ -325,6 +424,10 @@ int main(void)
         TEST(test_an_unknown_command_is_told_what_there_is),
         TEST(test_the_forwarders_own_commands_are_told),
         TEST(test_a_nul_does_not_shorten_a_command),
+        TEST(test_a_command_gets_its_words),
+        TEST(test_wrong_words_are_told_what_is_allowed),
+        TEST(test_words_are_as_long_as_the_line),
+        TEST(test_a_command_may_take_its_connection),
         TEST(test_a_line_that_is_too_long_is_an_error),
         TEST(test_a_silent_client_is_closed_after_its_time),
         TEST(test_writing_a_little_does_not_buy_time),

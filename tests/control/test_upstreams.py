@@ -43,7 +43,8 @@ class UpstreamsTest(unittest.TestCase):
 
     def test_unknown_command_is_told_what_there_is(self):
         said = self.ask("upstream", check=False)
-        self.assertIn("unknown command upstream; there are stats, status, upstreams;", said)
+        self.assertIn("unknown command upstream; there are stats, status, upstreams, cache",
+                      said)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct question_key key(const char *label, uint64_t hash)
+static struct rd_key key(const char *label, uint64_t hash)
 {
-    struct question_key made = {.hash = hash, .type = 1, .class = 1};
+    struct rd_key made = {.hash = hash, .type = 1};
     size_t len = strlen(label);
 
     made.name.len = (uint8_t)(len + 2);
@@ -54,7 +54,7 @@ static struct client client(uint16_t port, uint16_t id)
 static void test_a_question_is_found_by_its_key(void **state)
 {
     struct fixture *fixture = *state;
-    struct question_key a = key("a", 5);
+    struct rd_key a = key("a", 5);
 
     assert_null(inflight_find(&fixture->inflight, &a));
     struct question *question = inflight_lead(&fixture->inflight, &a);
@@ -70,14 +70,14 @@ static void test_a_question_is_found_by_its_key(void **state)
 static void test_keys_that_differ_in_one_field_are_different_questions(void **state)
 {
     struct fixture *fixture = *state;
-    struct question_key keys[7];
+    struct rd_key keys[7];
     struct question *questions[7];
 
     for (int i = 0; i < 7; i++)
         keys[i] = key("a", 5);
     keys[1] = key("b", 5);
     keys[2].type = 28;
-    keys[3].class = 3;
+    keys[3].incarnation = 3;
     keys[4].dnssec_ok = true;
     keys[5].checking_disabled = true;
     keys[6].view = 1;
@@ -96,7 +96,7 @@ static void test_a_question_ends_anywhere_in_its_chain(void **state)
     const char *labels[] = {"a", "b", "c"};
 
     for (int order = 0; order < 3; order++) {
-        struct question_key keys[3];
+        struct rd_key keys[3];
 
         for (int i = 0; i < 3; i++) {
             keys[i] = key(labels[i], 9);
@@ -116,11 +116,11 @@ static void test_a_question_ends_anywhere_in_its_chain(void **state)
 static void test_a_full_table_leads_no_more_until_a_question_ends(void **state)
 {
     struct fixture *fixture = *state;
-    struct question_key one = key("extra", 99);
+    struct rd_key one = key("extra", 99);
     struct question *last = NULL;
 
     for (uint64_t i = 0; i < 16; i++) {
-        struct question_key k = key("x", i);
+        struct rd_key k = key("x", i);
 
         last = inflight_lead(&fixture->inflight, &k);
         assert_non_null(last);
@@ -133,7 +133,7 @@ static void test_a_full_table_leads_no_more_until_a_question_ends(void **state)
 static void test_waiters_leave_with_what_they_came_with(void **state)
 {
     struct fixture *fixture = *state;
-    struct question_key a = key("a", 5);
+    struct rd_key a = key("a", 5);
     struct question *question = inflight_lead(&fixture->inflight, &a);
     struct client out;
     uint32_t ids = 0;
@@ -158,7 +158,7 @@ static void test_waiters_leave_with_what_they_came_with(void **state)
 static void test_the_same_client_and_id_is_a_repetition(void **state)
 {
     struct fixture *fixture = *state;
-    struct question_key a = key("a", 5);
+    struct rd_key a = key("a", 5);
     struct question *question = inflight_lead(&fixture->inflight, &a);
     struct client first = client(1000, 7), other_port = client(1001, 7), other_id = client(1000, 8);
 
@@ -172,7 +172,7 @@ static void test_the_same_client_and_id_is_a_repetition(void **state)
 static void test_full_waiters_are_told_so(void **state)
 {
     struct fixture *fixture = *state;
-    struct question_key a = key("a", 5);
+    struct rd_key a = key("a", 5);
     struct question *question = inflight_lead(&fixture->inflight, &a);
     struct client extra = client(1, 1), out;
 
@@ -191,7 +191,7 @@ static void test_an_index_names_its_question(void **state)
     struct fixture *fixture = *state;
 
     for (uint64_t i = 0; i < 16; i++) {
-        struct question_key k = key("x", i);
+        struct rd_key k = key("x", i);
         struct question *question = inflight_lead(&fixture->inflight, &k);
 
         assert_ptr_equal(
@@ -203,7 +203,7 @@ static void test_an_index_names_its_question(void **state)
 static void test_a_crowd_at_one_question_is_bounded(void **state)
 {
     struct fixture *fixture = *state;
-    struct question_key a = key("a", 5), b = key("b", 6);
+    struct rd_key a = key("a", 5), b = key("b", 6);
     struct question *question;
     struct client extra = client(1, 1);
 

@@ -41,6 +41,10 @@ struct slow_message {
 /* Whether DATA is a message in which every byte is accounted for. */
 bool slow_walk(const uint8_t *data, size_t len, struct slow_message *ret_message);
 
+/* The RDATA from AT to END of a record of class IN and TYPE, sound by slow_walk, with its names
+ * written whole; EXPANDED has room for them. The bytes. */
+size_t slow_expand(unsigned type, const uint8_t *data, size_t at, size_t end, uint8_t *expanded);
+
 /* How many options the LEN bytes at OPTIONS hold, exactly filled; -1: they overrun. */
 int slow_options(const uint8_t *options, size_t len);
 

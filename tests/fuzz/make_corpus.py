@@ -172,6 +172,55 @@ def edns_seeds():
     return seeds
 
 
+def untidy(qtype, *records, flags=0x8180, number=8):
+    """A reply to www.example. of QTYPE; records are (section, owner, type, RDATA, TTL)."""
+    counts = [sum(section == i for section, *_ in records) for i in range(3)]
+    wire = (struct.pack('!6H', number, flags, 1, *counts) + labels(b'www', b'example') +
+            struct.pack('!HH', qtype, 1))
+    for _, owner, rtype, data, *ttl in records:
+        wire += owner + struct.pack('!HHIH', rtype, 1, *ttl or [300], len(data)) + data
+    return wire
+
+
+def tidy_seeds():
+    www, target = b'\xc0\x0c', labels(b'a')
+    zone, other = labels(b'example'), labels(b'other')
+    address, alias = (0, www, 1, b'abcd'), (0, www, 5, target)
+    soa = (1, zone, 6, b'\0\0' + bytes(16) + b'\0\0\0\x1e')
+    rrsig = [struct.pack('!H', covered) + bytes(17) + b'sig' for covered in (1, 5, 39)]
+    dname = [(0, zone, 39, other), (0, zone, 46, rrsig[2]), (0, www, 5, labels(b'www', b'other'))]
+    errors = (2, b'\0', 41, option(10, b'12345678') + option(15, b'\0\x16oof'))
+    return {
+        'address': untidy(1, address),
+        'addresses': untidy(1, *[address] * 4, (0, www, 46, rrsig[0])),
+        'alias': untidy(1, alias, (0, www, 46, rrsig[1]), *[(0, b'\xc0\x29', 1, b'abcd')] * 2),
+        'backward': untidy(1, (0, target, 1, b'abcd'), alias),
+        'circle': untidy(1, alias, (0, target, 5, labels(b'www', b'example')), soa),
+        'long': untidy(1, alias, *[(0, labels(*[b'a'] * i), 5, labels(*[b'a'] * (i + 1)))
+                                 for i in range(1, 18)]),
+        'junk': untidy(1, (0, other, 1, b'abcd'), address, (2, other, 1, b'abcd')),
+        'dname': untidy(1, *dname),
+        'dname-wrong': untidy(1, *dname[:2], alias),
+        'no-data': untidy(1, soa),
+        'no-name': untidy(1, soa, flags=0x8183),
+        'no-name-behind': untidy(1, alias, (1, b'\0', *soa[2:]), flags=0x8183),
+        'no-name-elsewhere': untidy(1, (1, other, *soa[2:]), flags=0x8183),
+        'no-ds': untidy(43, (1, labels(b'www', b'example'), *soa[2:])),
+        'any': untidy(255, address, alias, (0, www, 16, b'\1a'), (0, target, 1, b'abcd')),
+        'cname': untidy(5, alias, (0, target, 1, b'abcd')),
+        'rrsig': untidy(46, alias, (0, www, 46, rrsig[1])),
+        'errors': untidy(1, address, (2, other, 1, b'abcd'), errors, (2, target, 1, b'abcd')),
+        'errors-junk': untidy(1, (0, other, 1, b'abcd'), errors, number=0),
+        'ttl-top-bit': untidy(1, (*address, 1 << 31), (*address, 0), number=3),
+        'name-in-ttl': untidy(2, (0, www, 2, target, 0x01610000), (0, www, 2, b'\xc0\x23')),
+        'name-in-address': untidy(1, (0, www, 1, b'\1a\0\0'), address, (1, zone, 2, b'\xc0\x29')),
+        'label-ends-high': untidy(1, address, (1, b'\3ab\xd0\0', 2, b'\xc0\x0c')),
+        'mail': untidy(15, (0, other, 1, b'abcd'), (0, www, 15, b'\0\1\xc0\x10'),
+                     (0, www, 15, b'\0\2\4mail\xc0\x1d')),
+        'many': untidy(1, *[address] * 300),
+    }
+
+
 def piece(stream, data):
     """A step of fuzz_stream.c: these bytes come on a stream."""
     return bytes([stream, len(data)]) + data
@@ -239,8 +288,8 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(here, 'corpus')
     for target, seeds in (('name', name_seeds()), ('message', message_seeds()),
-                          ('edns', edns_seeds()), ('stream', stream_seeds()),
-                          ('suffix', suffix_seeds())):
+                          ('edns', edns_seeds()), ('tidy', tidy_seeds()),
+                          ('stream', stream_seeds()), ('suffix', suffix_seeds())):
         folder = os.path.join(root, target)
         os.makedirs(folder, exist_ok=True)
         for name, data in seeds.items():

@@ -124,6 +124,23 @@ static bool rdata_fits(unsigned type, const uint8_t *data, size_t at, size_t end
     return at == end;
 }
 
+size_t slow_expand(unsigned type, const uint8_t *data, size_t at, size_t end, uint8_t *expanded)
+{
+    size_t len = 0;
+
+    for (const char *letter = pattern_of(type); *letter; letter++) {
+        size_t taken = piece(*letter, data, at, end), name_len = 0;
+
+        if (*letter == 'n')
+            slow_name(data, end, at, expanded + len, &name_len);
+        else
+            memcpy(expanded + len, data + at, taken);
+        len += *letter == 'n' ? name_len : taken;
+        at += taken;
+    }
+    return len;
+}
+
 int slow_options(const uint8_t *options, size_t len)
 {
     int count = 0;

@@ -16,6 +16,8 @@ static void echo_message(struct echo *echo, const struct io_message *msg)
 {
     if (msg->origin == IO_CLIENT) {
         echo->received++;
+        if (echo->rung)
+            echo->rung->ops->wake(echo->rung);
         echo->io->ops->send(echo->io, msg, 1);
         return;
     }

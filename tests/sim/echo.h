@@ -30,7 +30,8 @@ struct echo {
     unsigned turns, received, port_received, port_events;
     struct io_event event;
     char last[16];
-    bool passive; /* does nothing upon events of streams */
+    bool passive;    /* does nothing upon events of streams */
+    struct io *rung; /* another worker's, to be woken for every query that came; NULL: none */
     unsigned stream_received;
     struct io_event events[ECHO_EVENTS]; /* of streams, the first ones */
     unsigned n_events;

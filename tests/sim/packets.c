@@ -82,9 +82,18 @@ void packet_reply(struct packet *packet, const uint8_t *query, size_t len, uint1
 void packet_record(struct packet *packet, enum rd_section section, uint16_t type, uint32_t ttl_s,
                    const void *rdata, size_t len)
 {
+    packet_owned(packet, section, NULL, type, ttl_s, rdata, len);
+}
+
+void packet_owned(struct packet *packet, enum rd_section section, const char *owner, uint16_t type,
+                  uint32_t ttl_s, const void *rdata, size_t len)
+{
     struct rd_writer writer = resume(packet);
 
-    rd_writer_u16(&writer, 0xc000 | RD_DNS_HEADER_BYTES);
+    if (owner)
+        write_name(&writer, owner);
+    else
+        rd_writer_u16(&writer, 0xc000 | RD_DNS_HEADER_BYTES);
     rd_writer_u16(&writer, type);
     rd_writer_u16(&writer, RD_CLASS_IN);
     rd_writer_u32(&writer, ttl_s);

@@ -39,6 +39,9 @@ void packet_reply(struct packet *packet, const uint8_t *query, size_t len, uint1
 /* A record that is owned by the question's name. */
 void packet_record(struct packet *packet, enum rd_section section, uint16_t type, uint32_t ttl_s,
                    const void *rdata, size_t len);
+/* A record of another owner; NULL: the question's name. */
+void packet_owned(struct packet *packet, enum rd_section section, const char *owner, uint16_t type,
+                  uint32_t ttl_s, const void *rdata, size_t len);
 /* An A record, 192.0.2.LAST. */
 void packet_a(struct packet *packet, enum rd_section section, uint8_t last);
 /* A TXT record with LEN bytes of RDATA, LEN from 1 to 256. */

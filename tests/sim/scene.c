@@ -74,6 +74,11 @@ void scene_open(struct scene *scene, uint64_t seed)
     config->tcp_per_worker = 2;
     config->tcp_per_upstream = 16;
     config->inflight_upstream = 16384;
+    config->cache_max_ttl = 86400000;
+    config->cache_negative_ttl = 3600000;
+    config->cache_rotate = true;
+    config->cache_stale = 86400000;
+    config->cache_prefetch = true;
     config->n_pools = 1;
     config->pools[0].probe.len = 1;
     memcpy(config->pools[0].name, "default", sizeof("default"));
@@ -120,6 +125,24 @@ static void start_worker(struct scene *scene, struct rd_worker_setup *setup, uns
     sim_worker_add(scene->sim, worker_turn, *worker);
 }
 
+/* What the workers have in common. */
+static void open_shared(struct scene *scene, struct rd_worker_setup *setup)
+{
+    struct rd_cache_setup cache = {.bytes = scene->cache_bytes, .workers = scene->n_workers};
+
+    scene->fleet = rd_fleet_new();
+    assert_non_null(scene->fleet);
+    sim_random_bytes(scene->sim, setup->hash_key, sizeof(setup->hash_key));
+    memcpy(cache.hash_key, setup->hash_key, sizeof(cache.hash_key));
+    scene->config.cache_size = scene->cache_bytes;
+    assert_int_equal(rd_cache_new(&cache, &scene->cache), 0);
+    if (scene->n_workers > 1)
+        scene->exchange = rd_exchange_new(scene->n_workers, scene->config.inflight_queries);
+    setup->fleet = scene->fleet;
+    setup->cache = scene->cache;
+    setup->exchange = scene->exchange;
+}
+
 void scene_start(struct scene *scene)
 {
     struct rd_worker_setup setup = {.workers = scene->n_workers,
@@ -130,11 +153,8 @@ void scene_start(struct scene *scene)
 
     if (scene->worker)
         return;
-    scene->fleet = rd_fleet_new();
-    assert_non_null(scene->fleet);
-    setup.fleet = scene->fleet;
+    open_shared(scene, &setup);
     setup.snapshot = compile(scene);
-    sim_random_bytes(scene->sim, setup.hash_key, sizeof(setup.hash_key));
     for (unsigned i = 0; i < scene->n_workers; i++)
         start_worker(scene, &setup, i);
     scene->worker = scene->workers[0];
@@ -202,6 +222,8 @@ void scene_close(struct scene *scene)
         rd_worker_free(scene->workers[i]);
     for (unsigned i = 0; i < scene->n_snapshots; i++)
         rd_snapshot_free(scene->fleet, scene->snapshots[i]);
+    rd_exchange_free(scene->exchange);
+    rd_cache_free(scene->cache);
     rd_fleet_free(scene->fleet);
     sim_free(scene->sim);
 }
@@ -228,6 +250,19 @@ struct sim_client *scene_client(struct scene *scene, unsigned number)
 
     address.v4.sin_addr.s_addr |= htonl(number & 0xffff);
     return sim_client(scene->sim, &address);
+}
+
+struct sim_client *scene_client_of(struct scene *scene, unsigned worker, unsigned number)
+{
+    scene_start(scene);
+    for (unsigned i = 0;; i++) {
+        struct sim_client *client = scene_client(scene, i);
+
+        if (sim_listener(scene->sim, &client->address, &scene->listener) ==
+                scene->sim->ios[worker] &&
+            number-- == 0)
+            return client;
+    }
 }
 
 void scene_send(struct scene *scene, struct sim_client *client, const struct packet *packet)

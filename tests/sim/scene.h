@@ -17,6 +17,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "ringdns/cache.h"
 #include "ringdns/worker.h"
 #include "sim/conn.h"
 #include "sim/packets.h"
@@ -29,6 +30,7 @@
 #define SCENE_PATIENCE_NS (6 * S)
 #define SCENE_SNAPSHOTS   4
 #define SCENE_WORKERS     2
+#define SCENE_CACHE_BYTES (8u << 20) /* room for all that a test asks */
 
 struct scene {
     struct sim *sim;
@@ -39,6 +41,9 @@ struct scene {
     struct sim_client *client;     /* 10.1.2.3, one of the allowed */
     struct sim_upstream *upstream; /* 198.51.100.1, 5 ms away, scene_model */
     struct rd_fleet *fleet;
+    uint64_t cache_bytes; /* 0: nothing is kept; as the rest, before the start */
+    struct rd_cache *cache;
+    struct rd_exchange *exchange; /* NULL for one worker */
     struct rd_snapshot *snapshots[SCENE_SNAPSHOTS];
     unsigned n_snapshots;
     unsigned n_workers; /* 1; more before the start */
@@ -83,6 +88,8 @@ void scene_finish(struct scene *scene);
 
 /* A client of 10.1.0.0/16 by number. */
 struct sim_client *scene_client(struct scene *scene, unsigned number);
+/* The NUMBERth, from 0, of those whose datagrams come to WORKER. Starts the workers. */
+struct sim_client *scene_client_of(struct scene *scene, unsigned worker, unsigned number);
 void scene_send(struct scene *scene, struct sim_client *client, const struct packet *packet);
 void scene_ask(struct scene *scene, struct sim_client *client, const struct ask *ask);
 /* Runs until CLIENT has N answers in all, which must be within SCENE_PATIENCE_NS. The last one. */

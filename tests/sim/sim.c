@@ -17,6 +17,8 @@
 
 /* Turns without time moving on; a worker that is honest about its deadline needs a handful. */
 #define TURNS_WITHOUT_TIME 20000
+/* One turn in so many is not had, where there is more than one worker. */
+#define PASSED_OVER 4
 
 struct sim *sim_current;
 
@@ -216,7 +218,7 @@ void sim_worker_add(struct sim *sim, bool (*turn)(void *context), void *context)
 {
     if (sim->n_workers == SIM_MAX_WORKERS)
         abort();
-    sim->workers[sim->n_workers++] = (struct sim_worker){turn, context, true};
+    sim->workers[sim->n_workers++] = (struct sim_worker){turn, context, true, false};
 }
 
 bool sim_workers_running(const struct sim *sim)
@@ -228,11 +230,27 @@ bool sim_workers_running(const struct sim *sim)
     return false;
 }
 
-/* Each running worker once, in an order that the seed draws. Whether one wants to go on now. */
-static bool turn_workers(struct sim *sim)
+/* Whether worker I takes part: it runs, and nothing keeps it from its CPU. */
+static bool takes_part(const struct sim *sim, unsigned i)
+{
+    return sim->workers[i].running && !sim->workers[i].held;
+}
+
+/* Looked for when all have turned: a worker may have woken one that turned before it. */
+static bool any_busy(const struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->n_workers; i++) {
+        if (takes_part(sim, i) && sim->ios[i] && sim_io_busy(sim->ios[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Each worker, in an order that the seed draws; of several, now and then one is passed over, so
+ * that another turns more than once meanwhile. */
+static void turn_workers(struct sim *sim)
 {
     unsigned order[SIM_MAX_WORKERS];
-    bool busy = false;
 
     for (unsigned i = 0; i < sim->n_workers; i++) {
         unsigned j = sim_random_below(sim, i + 1);
@@ -244,13 +262,12 @@ static bool turn_workers(struct sim *sim)
     for (unsigned i = 0; i < sim->n_workers; i++) {
         struct sim_worker *worker = &sim->workers[order[i]];
 
-        if (!worker->running)
+        if (!takes_part(sim, order[i]))
+            continue;
+        if (sim->n_workers > 1 && sim_random_below(sim, PASSED_OVER) == 0)
             continue;
         worker->running = worker->turn(worker->context);
-        if (worker->running && sim->ios[order[i]])
-            busy |= sim_io_busy(sim->ios[order[i]]);
     }
-    return busy;
 }
 
 static uint64_t next_time(const struct sim *sim)
@@ -258,7 +275,7 @@ static uint64_t next_time(const struct sim *sim)
     uint64_t next = sim->n_heap ? sim->heap[0]->due_ns : RD_NEVER;
 
     for (unsigned i = 0; i < sim->n_workers; i++) {
-        if (sim->workers[i].running && sim->ios[i] && sim_io_deadline(sim->ios[i]) < next)
+        if (takes_part(sim, i) && sim->ios[i] && sim_io_deadline(sim->ios[i]) < next)
             next = sim_io_deadline(sim->ios[i]);
     }
     return next;
@@ -269,13 +286,11 @@ bool sim_run_until(struct sim *sim, sim_condition *done, void *context, uint64_t
     unsigned turns = 0;
 
     while (!sim->broken[0]) {
-        bool busy;
-
         sim_deliver_due(sim);
-        busy = turn_workers(sim);
+        turn_workers(sim);
         if (done && done(context))
             return true;
-        if (busy) {
+        if (any_busy(sim)) {
             if (++turns == TURNS_WITHOUT_TIME)
                 sim_broken(sim, "a worker spins");
             continue;

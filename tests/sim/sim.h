@@ -100,6 +100,7 @@ struct sim_worker {
     bool (*turn)(void *context); /* false: it is through */
     void *context;
     bool running;
+    bool held; /* it gets no turn: as when its thread has lost its CPU */
 };
 
 struct sim {

@@ -13,7 +13,9 @@ static void test_an_answer_has_the_clients_id_spelling_and_flags(void **state)
 
         shape.flags = RD_DNS_AA | RD_DNS_Z;
         answer = scene_exchange(
-            scene, &(struct ask){.name = "wWw.ExAmPlE.cOm", .id = 0xbeef, .set = cd}, &message);
+            scene,
+            &(struct ask){.type = RD_TYPE_TXT, .name = "wWw.ExAmPlE.cOm", .id = 0xbeef, .set = cd},
+            &message);
         assert_int_equal(message.id, 0xbeef);
         assert_int_equal(message.flags, RD_DNS_QR | RD_DNS_RD | RD_DNS_RA | cd);
         assert_memory_equal(answer->bytes + RD_DNS_HEADER_BYTES, "\3wWw\7ExAmPlE\3cOm", 17);
@@ -27,9 +29,11 @@ static void test_ids_zero_and_65535_are_ids(void **state)
     struct scene *scene = *state;
     struct rd_message message;
 
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .id = 0}, &message);
+    scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .id = 0},
+                   &message);
     assert_int_equal(message.id, 0);
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .id = 65535}, &message);
+    scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .id = 65535},
+                   &message);
     assert_int_equal(message.id, 65535);
 }
 
@@ -38,10 +42,11 @@ static void test_odd_query_flags_are_answered_normally_and_cleared(void **state)
     struct scene *scene = *state;
     struct rd_message message;
 
-    scene_exchange(
-        scene,
-        &(struct ask){.name = SHAPE_NAME, .set = RD_DNS_AA | RD_DNS_TC | RD_DNS_Z | RD_DNS_RA | 3},
-        &message);
+    scene_exchange(scene,
+                   &(struct ask){.type = RD_TYPE_TXT,
+                                 .name = SHAPE_NAME,
+                                 .set = RD_DNS_AA | RD_DNS_TC | RD_DNS_Z | RD_DNS_RA | 3},
+                   &message);
     assert_int_equal(message.flags, RD_DNS_QR | RD_DNS_RD | RD_DNS_RA);
     assert_int_equal(message.count[RD_ANSWER], 1);
 }
@@ -61,7 +66,8 @@ static void test_ad_needs_a_trusted_pool_and_a_client_that_asks(void **state)
         }
         shape.flags = said ? RD_DNS_AD : 0;
         scene_exchange(scene,
-                       &(struct ask){.name = SHAPE_NAME,
+                       &(struct ask){.type = RD_TYPE_TXT,
+                                     .name = SHAPE_NAME,
                                      .set = ad ? RD_DNS_AD : 0,
                                      .edns = dnssec_ok,
                                      .dnssec_ok = dnssec_ok},
@@ -77,12 +83,19 @@ static void test_ad_is_never_on_answers_of_our_own(void **state)
 
     scene->config.pools[0].trust_ad = true;
     scene->upstream->reply = NULL;
-    scene_exchange(
-        scene, &(struct ask){.name = SHAPE_NAME, .set = RD_DNS_AD, .edns = true, .dnssec_ok = true},
-        &message);
-    assert_int_equal(message.flags, RD_DNS_QR | RD_DNS_RD | RD_DNS_RA | RD_SERVFAIL);
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .set = RD_DNS_AD, .clear = RD_DNS_RD},
+    scene_exchange(scene,
+                   &(struct ask){.type = RD_TYPE_TXT,
+                                 .name = SHAPE_NAME,
+                                 .set = RD_DNS_AD,
+                                 .edns = true,
+                                 .dnssec_ok = true},
                    &message);
+    assert_int_equal(message.flags, RD_DNS_QR | RD_DNS_RD | RD_DNS_RA | RD_SERVFAIL);
+    scene_exchange(
+        scene,
+        &(struct ask){
+            .type = RD_TYPE_TXT, .name = SHAPE_NAME, .set = RD_DNS_AD, .clear = RD_DNS_RD},
+        &message);
     assert_int_equal(message.flags, RD_DNS_QR | RD_DNS_RA | RD_REFUSED);
 }
 
@@ -95,7 +108,7 @@ static void test_the_upstreams_rcode_is_passed_on(void **state)
     for (uint16_t rcode = 0; rcode < 16; rcode++) {
         shape.flags = rcode;
         shape.answers = 0;
-        scene_exchange(scene, &(struct ask){.name = SHAPE_NAME}, &message);
+        scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME}, &message);
         if (rcode == RD_FORMERR || rcode == RD_NOTIMP || rcode == RD_REFUSED)
             assert_int_equal(message.flags & RD_DNS_RCODE, RD_SERVFAIL);
         else
@@ -118,11 +131,11 @@ static void test_no_opt_goes_to_a_client_without_opt(void **state)
     shape.option = "\0\6bogus";
     shape.option_len = 7;
     shape.options = 1;
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME}, &message);
+    scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME}, &message);
     assert_int_equal(message.opt, 0);
     assert_int_equal(message.count[RD_ADDITIONAL], 0);
     scene->upstream->reply = NULL;
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME}, &message);
+    scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME}, &message);
     assert_int_equal(message.flags & RD_DNS_RCODE, RD_SERVFAIL);
     assert_int_equal(message.opt, 0);
 }
@@ -138,9 +151,13 @@ static void test_our_opt_is_built_anew(void **state)
     shape.option_len = 8;
     shape.options = 3;
     for (unsigned i = 0; i < 2; i++) {
-        scene_exchange(
-            scene, &(struct ask){.name = SHAPE_NAME, .edns = true, .payload = 4096, .dnssec_ok = i},
-            &message);
+        scene_exchange(scene,
+                       &(struct ask){.type = RD_TYPE_TXT,
+                                     .name = SHAPE_NAME,
+                                     .edns = true,
+                                     .payload = 4096,
+                                     .dnssec_ok = i},
+                       &message);
         assert_true(message.edns.present);
         assert_int_equal(message.edns.payload_bytes, 1232);
         assert_int_equal(message.edns.dnssec_ok, i);
@@ -154,7 +171,8 @@ static void test_a_client_with_opt_gets_one_though_the_upstream_sent_none(void *
     struct scene *scene = *state;
     struct rd_message message;
 
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true}, &message);
+    scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true},
+                   &message);
     assert_true(message.edns.present);
 }
 
@@ -170,7 +188,8 @@ static void test_the_upstreams_ede_is_passed_on(void **state)
     shape.option = "\0\6no RRSIG";
     shape.option_len = 10;
     shape.options = 1;
-    answer = scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true}, &message);
+    answer = scene_exchange(
+        scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true}, &message);
     assert_int_equal(scene_ede(&message), 6);
     assert_int_equal(message.edns.ede[0].text_len, 8);
     assert_memory_equal(answer->bytes + message.edns.ede[0].text_offset, "no RRSIG", 8);
@@ -191,13 +210,15 @@ static void test_the_text_of_an_ede_is_cut_to_64_bytes(void **state)
     shape.option = option;
     shape.option_len = sizeof(option);
     shape.options = 1;
-    answer = scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true}, &message);
+    answer = scene_exchange(
+        scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true}, &message);
     passed = packet_find_option(answer->bytes, &message, RD_OPTION_EDE, &len);
     assert_non_null(passed);
     assert_int_equal(len, 2 + 64);
     assert_memory_equal(passed, option, len);
     memcpy(option + 2 + 63, "\xc3\xa9", 2); /* a letter of two bytes across the edge goes whole */
-    answer = scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true}, &message);
+    answer = scene_exchange(
+        scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true}, &message);
     packet_find_option(answer->bytes, &message, RD_OPTION_EDE, &len);
     assert_int_equal(len, 2 + 63);
 }
@@ -212,7 +233,8 @@ static void test_at_most_four_edes_are_passed_on(void **state)
     shape.option = "\0\3";
     shape.option_len = 2;
     shape.options = 9;
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true}, &message);
+    scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true},
+                   &message);
     assert_int_equal(message.edns.n_ede, RD_EDE_MAX);
 }
 
@@ -223,7 +245,8 @@ static void test_an_extended_rcode_is_servfail(void **state)
 
     shape.opt = true;
     shape.extended_rcode = RD_BADVERS >> 4;
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true}, &message);
+    scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true},
+                   &message);
     assert_int_equal(message.flags & RD_DNS_RCODE, RD_SERVFAIL);
     assert_int_equal(message.edns.extended_rcode, 0);
     assert_int_equal(message.count[RD_ANSWER], 0);

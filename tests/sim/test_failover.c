@@ -203,6 +203,7 @@ static void out_of_reach(enum rd_transport transport)
     static struct scene scene;
     struct says says[3];
     struct rd_message message;
+    char name[16];
 
     open_servers(&scene, &(struct says){.last = 1}, 3, says);
     scene.config.pools[0].transport = transport;
@@ -212,8 +213,10 @@ static void out_of_reach(enum rd_transport transport)
     }
     for (uint16_t i = 0; i < 20; i++) {
         uint64_t began_ns = scene.sim->now_ns;
-        const struct sim_packet *answer =
-            scene_exchange(&scene, &(struct ask){.name = NAME, .type = 1000 + i}, &message);
+        const struct sim_packet *answer;
+
+        snprintf(name, sizeof(name), "n%u.example", i);
+        answer = scene_exchange(&scene, &(struct ask){.name = name}, &message);
 
         assert_int_equal(says_last(answer, &message), 80);
         assert_in_range(answer->at_ns - began_ns, 10 * MS, 30 * MS);

@@ -12,13 +12,16 @@ static void test_additional_records_that_do_not_fit_are_left_out_whole(void **st
     shape.opt = true;
     shape.additional = 4;
     shape.record_bytes = 108;
-    answer = scene_exchange(scene, &(struct ask){.name = SHAPE_NAME}, &message);
+    answer =
+        scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME}, &message);
     assert_int_equal(answer->len, 33 + 3 * 120);
     assert_int_equal(message.flags & RD_DNS_TC, 0);
     assert_int_equal(message.count[RD_ANSWER], 1);
     assert_int_equal(message.count[RD_ADDITIONAL], 2);
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true, .payload = 1232},
-                   &message);
+    scene_exchange(
+        scene,
+        &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true, .payload = 1232},
+        &message);
     assert_int_equal(message.count[RD_ADDITIONAL], 5);
     assert_int_equal(SCENE_STAT(scene, answers_truncated), 0);
 }
@@ -34,11 +37,13 @@ static void test_an_additional_rrset_stays_together(void **state)
     shape.additional = 4;
     shape.per_set = 2;
     shape.record_bytes = 96;
-    answer = scene_exchange(scene, &(struct ask){.name = SHAPE_NAME}, &message);
+    answer =
+        scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME}, &message);
     assert_int_equal(answer->len, 33 + 3 * 108);
     assert_int_equal(message.count[RD_ADDITIONAL], 2);
     shape.per_set = 4;
-    answer = scene_exchange(scene, &(struct ask){.name = SHAPE_NAME}, &message);
+    answer =
+        scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME}, &message);
     assert_int_equal(answer->len, 33 + 108);
     assert_int_equal(message.count[RD_ADDITIONAL], 0);
     assert_int_equal(SCENE_STAT(scene, answers_truncated), 0);
@@ -54,11 +59,13 @@ static void test_an_answer_that_does_not_fit_is_truncated_and_empty(void **state
     shape.answers = 5;
     shape.additional = 1;
     shape.record_bytes = 108;
-    answer = scene_exchange(scene, &(struct ask){.name = SHAPE_NAME}, &message);
+    answer =
+        scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME}, &message);
     assert_int_equal(answer->len, 33);
     assert_true(message.flags & RD_DNS_TC);
-    answer = scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true, .payload = 512},
-                            &message);
+    answer = scene_exchange(
+        scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true, .payload = 512},
+        &message);
     assert_int_equal(answer->len, 33 + RD_EDNS_BYTES);
     assert_true(message.flags & RD_DNS_TC);
     assert_int_equal(message.count[RD_ANSWER] + message.count[RD_AUTHORITY], 0);
@@ -74,8 +81,10 @@ static bool fits(struct scene *scene, uint16_t payload, size_t len)
     shape.answers = 4;
     shape.record_bytes = (len - 33 - RD_EDNS_BYTES) / 4 - 12;
     assert_int_equal((len - 33 - RD_EDNS_BYTES) % 4, 0);
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true, .payload = payload},
-                   &message);
+    scene_exchange(
+        scene,
+        &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true, .payload = payload},
+        &message);
     return !(message.flags & RD_DNS_TC);
 }
 
@@ -96,7 +105,7 @@ static void test_sizes_under_512_mean_512(void **state)
     struct packet packet;
 
     assert_true(fits(scene, 1, 512));
-    packet_query(&packet, &(struct ask){.name = SHAPE_NAME, .edns = true});
+    packet_query(&packet, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true});
     rd_put_u16(packet.bytes + packet.opt_length - 6, 0);
     scene_exchange_packet(scene, &packet, &message); /* the same answer as before */
     assert_int_equal(message.flags & RD_DNS_TC, 0);
@@ -122,7 +131,7 @@ static void test_each_waiter_is_cut_by_its_own_size(void **state)
     shape.record_bytes = 108;
     for (uint16_t id = 0; id < 6; id++)
         scene_ask(scene, scene->client,
-                  &(struct ask){.name = SHAPE_NAME, .id = id, .edns = id % 2});
+                  &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .id = id, .edns = id % 2});
     scene_wait(scene, scene->client, 6);
     assert_int_equal(scene->upstream->queries.n, 1);
     for (unsigned i = 0; i < 6; i++) {
@@ -158,10 +167,11 @@ static void test_an_opt_before_other_records_leaves_a_sound_answer(void **state)
     shape.opt = true;
     shape.opt_first = true;
     shape.additional = 2;
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME}, &message);
+    scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME}, &message);
     assert_int_equal(message.count[RD_ANSWER], 1);
     assert_false(message.edns.present);
-    scene_exchange(scene, &(struct ask){.name = SHAPE_NAME, .edns = true}, &message);
+    scene_exchange(scene, &(struct ask){.type = RD_TYPE_TXT, .name = SHAPE_NAME, .edns = true},
+                   &message);
     assert_int_equal(message.count[RD_ANSWER], 1);
     assert_true(message.edns.present);
 }

@@ -65,6 +65,46 @@ static void test_wake_turns_a_waiting_worker(void **state)
     assert_in_range(world->echo[0].turns, turns + 1, turns + 3);
 }
 
+/* Whichever of them turned first, and however far away the woken one's deadline is. */
+static void test_a_worker_wakes_another_one_at_once(void **state)
+{
+    struct world world;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        union rd_address elsewhere = sim_address("10.53.0.2", 53);
+
+        world_open(&world, seed, 8);
+        world_add_worker(&world, &elsewhere, 8);
+        world.echo[1].deadline_ns = SIM_START_NS + 3600 * RD_NS_PER_S;
+        sim_run_for(world.sim, MS);
+        world.echo[0].rung = world.echo[1].io;
+        world_ask(&world, "a");
+        sim_run_for(world.sim, world.sim->client_latency_ns);
+        assert_int_equal(world.echo[0].received, 1);
+        assert_int_equal(world.echo[1].turned_ns, world.sim->now_ns);
+        world_close(&world);
+    }
+}
+
+static void test_a_held_worker_turns_when_it_is_let_go(void **state)
+{
+    struct world *world = *state;
+
+    sim_run_for(world->sim, MS);
+    world->sim->workers[0].held = true;
+    world_ask(world, "a");
+    world->echo[0].io->ops->wake(world->echo[0].io);
+    sim_run_for(world->sim, 100 * MS);
+    assert_int_equal(world->echo[0].received, 0);
+    assert_int_equal(world->sim->now_ns, SIM_START_NS + 101 * MS);
+    world->sim->workers[0].held = false;
+    sim_run_for(world->sim, MS);
+    assert_int_equal(world->client->answers.n, 1);
+    assert_int_equal(world->client->answers.at[0].at_ns,
+                     SIM_START_NS + 101 * MS + world->sim->client_latency_ns);
+}
+
 static uint64_t trace_of(uint64_t seed)
 {
     struct world world;
@@ -136,6 +176,8 @@ int main(void)
         WORLD_TEST(test_a_worker_without_work_is_not_turned),
         WORLD_TEST(test_a_deadline_turns_the_worker_at_its_time),
         WORLD_TEST(test_wake_turns_a_waiting_worker),
+        cmocka_unit_test(test_a_worker_wakes_another_one_at_once),
+        WORLD_TEST(test_a_held_worker_turns_when_it_is_let_go),
         cmocka_unit_test(test_one_seed_is_one_trace),
         WORLD_TEST(test_workers_share_the_clients_each_with_one_worker),
         BROKEN_TEST(test_a_worker_that_spins_is_noticed),

@@ -114,9 +114,10 @@ static void test_one_question_of_udp_and_tcp_clients_is_asked_once(void **state)
 
     says_let(scene->upstream, &says);
     scene->upstream->reply = truncating_model;
-    scene_conn_ask(conn, &(struct ask){.name = NAME, .edns = true});
-    scene_ask(scene, scene->client, &(struct ask){.name = NAME});
-    scene_ask(scene, scene_client(scene, 1), &(struct ask){.name = NAME, .edns = true});
+    scene_conn_ask(conn, &(struct ask){.type = RD_TYPE_ANY, .name = NAME, .edns = true});
+    scene_ask(scene, scene->client, &(struct ask){.type = RD_TYPE_ANY, .name = NAME});
+    scene_ask(scene, scene_client(scene, 1),
+              &(struct ask){.type = RD_TYPE_ANY, .name = NAME, .edns = true});
     parse(scene_conn_wait(scene, conn, 1), &message);
     assert_int_equal(message.flags & RD_DNS_TC, 0);
     assert_int_equal(message.count[RD_ANSWER], 21);
@@ -158,9 +159,9 @@ static void test_the_longest_message_goes_to_tcp_whole(void **state)
     scene->upstream->reply_stream = longest_model;
     for (unsigned i = 0; i < 3; i++) {
         conns[i] = connect_anew(scene);
-        scene_conn_ask(conns[i], &(struct ask){.name = NAME});
+        scene_conn_ask(conns[i], &(struct ask){.type = RD_TYPE_ANY, .name = NAME});
     }
-    scene_ask(scene, scene->client, &(struct ask){.name = NAME});
+    scene_ask(scene, scene->client, &(struct ask){.type = RD_TYPE_ANY, .name = NAME});
     for (unsigned i = 0; i < 3; i++) {
         const struct sim_packet *answer = scene_conn_wait(scene, conns[i], 1);
 

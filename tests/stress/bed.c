@@ -95,7 +95,18 @@ void bed_need(enum rd_io_kind io)
     skip();
 }
 
-void bed_open(struct bed *bed)
+static struct rd_cache *cache_of(uint64_t bytes)
+{
+    struct rd_cache_setup setup = {.bytes = bytes, .workers = BED_WORKERS};
+    struct rd_cache *cache;
+
+    if (bytes == 0)
+        return NULL;
+    assert_int_equal(rd_cache_new(&setup, &cache), 0);
+    return cache;
+}
+
+void bed_open(struct bed *bed, uint64_t cache_bytes)
 {
     int udp, tcp;
 
@@ -103,6 +114,7 @@ void bed_open(struct bed *bed)
     bed->fds = open_fds();
     bed->fleet = rd_fleet_new();
     assert_non_null(bed->fleet);
+    bed->cache = cache_of(cache_bytes);
     bed_twin_sockets(&bed->listener, &udp, &tcp);
     close(udp);
     close(tcp);
@@ -131,6 +143,11 @@ struct rd_config *bed_config(const struct bed *bed)
     config->tcp_upstream_idle = 5000;
     config->tcp_per_worker = 2;
     config->tcp_per_upstream = 16;
+    config->cache_max_ttl = 24 * 60 * 60 * 1000;
+    config->cache_negative_ttl = 60 * 60 * 1000;
+    config->cache_stale = 24 * 60 * 60 * 1000;
+    config->cache_rotate = true;
+    config->cache_prefetch = true;
     config->loop_probe = true;
     config->n_pools = 1;
     config->pools[0].probe.len = 1;
@@ -160,6 +177,8 @@ void bed_start(struct bed *bed, enum rd_io_kind io, struct rd_config *config)
 {
     static const struct rd_port_list avoid = {0};
 
+    bed->exchange = rd_exchange_new(BED_WORKERS, (uint32_t)config->inflight_queries);
+    assert_non_null(bed->exchange);
     bed->snapshot = next_snapshot(bed, config);
     for (unsigned i = 0; i < BED_WORKERS; i++) {
         struct rd_failure failure;
@@ -168,6 +187,8 @@ void bed_start(struct bed *bed, enum rd_io_kind io, struct rd_config *config)
             .workers = BED_WORKERS,
             .io = io,
             .fleet = bed->fleet,
+            .cache = bed->cache,
+            .exchange = bed->exchange,
             .snapshot = bed->snapshot,
             .max_ports = 256,
             .max_connections = 64,
@@ -217,6 +238,8 @@ void bed_close(struct bed *bed)
 {
     for (unsigned i = 0; i < BED_WORKERS; i++)
         rd_worker_free(bed->workers[i]);
+    rd_exchange_free(bed->exchange);
+    rd_cache_free(bed->cache);
     rd_snapshot_free(bed->fleet, bed->snapshot);
     rd_fleet_free(bed->fleet);
     assert_int_equal(open_fds(), bed->fds);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ringdns/cache.h"
 #include "ringdns/worker.h"
 
 #define BED_WORKERS 2
@@ -19,6 +20,8 @@
 struct bed {
     union rd_address listener;
     struct rd_fleet *fleet;
+    struct rd_cache *cache; /* NULL: none */
+    struct rd_exchange *exchange;
     struct rd_snapshot *snapshot; /* that all workers use */
     uint64_t generation;
     unsigned fds; /* open when the bed was made */
@@ -28,8 +31,8 @@ struct bed {
 
 /* Skips the test where the kernel has no such back end. */
 void bed_need(enum rd_io_kind io);
-/* A fleet, and an address that is free by UDP and TCP. */
-void bed_open(struct bed *bed);
+/* A fleet, a cache of CACHE_BYTES (0: none), and an address that is free by UDP and TCP. */
+void bed_open(struct bed *bed, uint64_t cache_bytes);
 /* Options as they are by default or smaller, and a pool without servers; to be freed. */
 struct rd_config *bed_config(const struct bed *bed);
 /* Starts the workers with CONFIG, which is freed. */

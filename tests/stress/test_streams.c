@@ -63,7 +63,7 @@ static struct rd_config *config_of(unsigned n)
 static void open_world(enum rd_io_kind io)
 {
     memset(&world, 0, sizeof(world));
-    bed_open(&world.bed);
+    bed_open(&world.bed, 0);
     for (unsigned i = 0; i < SERVERS; i++)
         world.servers[i] = unruly_start(i + 1, i < SERVERS - 1);
     bed_start(&world.bed, io, config_of(3));

@@ -2,8 +2,8 @@
 /*
  * unruly.c - answers, more or less.
  *
- * An answer is the query with QR=1 and, by the first letter of its name, a record of some size;
- * the rest of the query, our OPT, is sent back as it came.
+ * An answer is what its name has (truth.h), or the query with QR=1 and, by the first letter of its
+ * name, a record of some size; the rest of the query, our OPT, is sent back as it came.
  */
 #include "unruly.h"
 
@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "bed.h"
 #include "ringdns/dns.h"
+#include "truth.h"
 #include "wire/cursor.h"
 
 #define TICK_MS      20
@@ -53,30 +54,39 @@ static uint32_t record_bytes(const uint8_t *query)
     }
 }
 
+/* A record of BYTES; what it says does not matter. */
+static void write_filler(struct rd_writer *writer, uint32_t bytes)
+{
+    uint8_t *rdata;
+
+    rd_writer_u16(writer, 0xc000 | RD_DNS_HEADER_BYTES);
+    rd_writer_u16(writer, TYPE_PRIVATE);
+    rd_writer_u16(writer, RD_CLASS_IN);
+    rd_writer_u32(writer, 0);
+    rd_writer_u16(writer, (uint16_t)bytes);
+    rdata = rd_writer_take(writer, bytes);
+    if (rdata)
+        memset(rdata, 0xda, bytes);
+}
+
 /* The answer to QUERY, of ANSWER_BYTES at most; its length, 0: there is none. */
 static uint32_t compose(const uint8_t *query, uint32_t len, uint8_t *answer)
 {
     struct rd_writer writer = rd_writer_at(answer, ANSWER_BYTES, 0);
-    uint32_t end = question_end(query, len), bytes = record_bytes(query);
-    uint8_t *rdata;
+    uint32_t end = question_end(query, len), number;
 
     if (end == 0)
         return 0;
     rd_writer_bytes(&writer, query, end);
-    rd_writer_u16(&writer, 0xc000 | RD_DNS_HEADER_BYTES);
-    rd_writer_u16(&writer, TYPE_PRIVATE);
-    rd_writer_u16(&writer, RD_CLASS_IN);
-    rd_writer_u32(&writer, 0);
-    rd_writer_u16(&writer, (uint16_t)bytes);
-    rdata = rd_writer_take(&writer, bytes);
-    if (rdata)
-        memset(rdata, 0xda, bytes);
-    rd_writer_bytes(&writer, query + end, len - end);
-    if (writer.full)
-        return 0;
     answer[2] |= 0x80;
-    rd_put_u16(answer + 6, 1);
-    return (uint32_t)rd_writer_offset(&writer);
+    if (truth_number(query + RD_DNS_HEADER_BYTES, end - RD_DNS_HEADER_BYTES, &number)) {
+        truth_tell(number, answer, &writer);
+    } else {
+        write_filler(&writer, record_bytes(query));
+        rd_put_u16(answer + 6, 1);
+    }
+    rd_writer_bytes(&writer, query + end, len - end);
+    return writer.full ? 0 : (uint32_t)rd_writer_offset(&writer);
 }
 
 /* QUERY becomes an answer without records. */

@@ -16,7 +16,7 @@ PARTS = (
     ('io', r'fastpath/io/'),
     ('guard', r'fastpath/(cache|guard)/'),
     ('policy', r'fastpath/policy/'),
-    ('stages', r'fastpath/(query|reply|answer|local)\.[ch]$'),
+    ('stages', r'fastpath/(query|reply|answer|local|ask|cut|follow|keep|recall|settle)\.[ch]$'),
     ('worker', r'fastpath/worker\.[ch]$'),
     ('state', r'fastpath/[^/]+\.[ch]$'),  # inflight, upstream, attempt, snapshot, context, ...
     ('control', r'control/'),
@@ -39,7 +39,7 @@ NO_DNS = ('base', 'io')
 # System headers that belong to a few places -> the places.
 SYSTEM = (
     (r'liburing(/.*)?\.h', r'fastpath/io/'),
-    (r'sodium(/.*)?\.h', r'fastpath/base/|control/main\.c$'),
+    (r'sodium(/.*)?\.h', r'fastpath/base/|control/(main|cache_load|cache_save)\.c$'),
     (r'(xdp|bpf)/.*', r'fastpath/io/xdp'),
     (r'hs(_.*)?\.h', r'fastpath/policy/|control/policy_compile\.c$'),
     (r'(yaml|jansson|microhttpd)\.h', r'control/'),
@@ -48,7 +48,7 @@ SYSTEM = (
      r'control/|include/ringdns/address\.h$|fastpath/io/'),
     (r'time\.h|sys/time\.h', r'control/|fastpath/base/clock\.c$'),
     (r'sys/random\.h', r'control/'),
-    (r'sys/mman\.h', r'control/|fastpath/base/slab\.c$|fastpath/io/'),
+    (r'sys/mman\.h', r'control/|fastpath/base/slab\.c$|fastpath/cache/memory\.c$|fastpath/io/'),
 )
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"(?P<own>[^"]+)"|<(?P<system>[^>]+)>)', re.MULTILINE)

@@ -11,7 +11,7 @@ import socket
 from support import wire
 from support.client import Client
 from support.process import patience, run, wait_until
-from support.ringdns import Ringdns, binary, endpoint
+from support.ringdns import NO_CACHE, Ringdns, binary, endpoint
 from support.servers import Knot, Unbound
 
 WINDOW = 50  # questions of one client under way: no socket's queue is too short for them
@@ -58,14 +58,15 @@ class UnboundPlace(Unbound):
 
 
 def config(pools, **more):
-    """A configuration file with POOLS, a dict of name -> options, and MORE. A pool's servers may be
-    endpoints, places, or (place, further options of that server). JSON is YAML."""
+    """A configuration file with POOLS, a dict of name -> options, and MORE; without a cache, unless
+    MORE has one. A pool's servers may be endpoints, places, or (place, further options of that
+    server). JSON is YAML."""
     def server(each):
         place, options = each if isinstance(each, tuple) else (each, {})
         where = place if isinstance(place, str) else endpoint(*place.servers[0])
         return {"address": where, **options} if options else where
 
-    whole = {**more, "upstreams": {
+    whole = {"cache": NO_CACHE, **more, "upstreams": {
         name: {**pool, "servers": [server(each) for each in pool["servers"]]}
         for name, pool in pools.items()}}
     return json.dumps(whole).encode()

@@ -73,27 +73,40 @@ def yaml(value, indent=0):
     return str(value) if isinstance(value, int) else json.dumps(value)
 
 
+NO_CACHE = {"size": 0}
+
+
+def config_file(config, cache):
+    """The bytes of a file, from what Ringdns is given."""
+    if isinstance(config, bytes):
+        return config
+    options = NO_CACHE if cache is None else cache
+    whole = {**({"cache": options} if options else {}), **(config or {})}
+    return yaml(whole).encode() + b"\n"
+
+
 class Ringdns:
     """A running forwarder.
 
     LISTEN: addresses without a port (one free port for all of them is found, or PORT). FORWARD:
-    (address, port) of the upstreams. CONFIG: a dict, or the bytes of a file. The context manager's
-    end stops it and asserts that it exits 0 and that no sanitizer reported.
+    (address, port) of the upstreams. CONFIG: a dict, or the bytes of a file. CACHE: a dict of the
+    options below cache, {} for their defaults; without it nothing is kept, and every question goes
+    upstream (where CONFIG is bytes: as they say). The context manager's end stops it and asserts
+    that it exits 0 and that no sanitizer reported.
     """
 
     def __init__(self, forward=(), *, listen=("127.0.0.1",), port=None, config=None, workers=1,
-                 io=IO, args=(), preexec=(), namespace=None, control=None, program=None):
+                 io=IO, args=(), preexec=(), namespace=None, control=None, program=None,
+                 cache=None):
         self.folder = tempfile.mkdtemp(prefix="ringdns-test-")
         os.chmod(self.folder, 0o755)
         self.control = control or os.path.join(self.folder, "control.sock")
         self.port = port or (53 if namespace else free_port(listen))
         self.listen = listen
-        argv = [program or binary()]
-        if config is not None:
-            self.file = os.path.join(self.folder, "ringdns.yaml")
-            with open(self.file, "wb") as file:
-                file.write(config if isinstance(config, bytes) else yaml(config).encode() + b"\n")
-            argv += ["-c", self.file]
+        self.file = os.path.join(self.folder, "ringdns.yaml")
+        with open(self.file, "wb") as file:
+            file.write(config_file(config, cache))
+        argv = [program or binary(), "-c", self.file]
         for address in listen:
             argv += ["--listen", endpoint(address, self.port)]
         for address, upstream_port in forward:
