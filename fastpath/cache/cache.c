@@ -153,7 +153,7 @@ void rd_cache_info(const struct rd_cache *cache, struct rd_cache_info *ret_info)
     if (cache) {
         const struct log *log = &cache->log;
 
-        info.bytes = cache->memory.mapped_bytes;
+        info.bytes = cache->memory.bytes;
         info.segments = log->n_segments;
         info.segment_bytes = log->segment_words * 8;
         info.entry_bytes = (uint64_t)info.segments * info.segment_bytes;

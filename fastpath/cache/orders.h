@@ -16,8 +16,9 @@
 #define FENCE_BEFORE_SECOND  memory_order_acquire
 #define ORDER_VERSION_SECOND memory_order_relaxed
 
-/* A writer in a bucket. */
-#define ORDER_LOCK        memory_order_acquire
+/* A writer in a bucket. It locks only the version that it acquired when it looked, so the lock has
+ * nothing more to acquire. */
+#define ORDER_LOCK        memory_order_relaxed
 #define ORDER_LOCK_FAILED memory_order_relaxed
 #define FENCE_LOCKED      memory_order_release
 #define ORDER_WRITE_WORD  memory_order_relaxed

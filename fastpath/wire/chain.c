@@ -32,7 +32,7 @@ struct order {
 };
 
 /* A name that comes twice is no plain case: the chain may be a circle. */
-static bool add_link(const uint8_t *data, const struct record *record, struct order *order,
+static bool add_link(struct packed *names, const struct record *record, struct order *order,
                      struct chain *chain)
 {
     if (chain->found || chain->links == CHAIN_LINKS)
@@ -42,24 +42,24 @@ static bool add_link(const uint8_t *data, const struct record *record, struct or
     order->owner[chain->links++] = chain->end;
     chain->end = record->rdata;
     for (unsigned i = 0; i < chain->links; i++)
-        if (packed_same(data, order->owner[i], chain->end))
+        if (packed_same(names, order->owner[i], chain->end))
             return false;
     return true;
 }
 
 /* Whether RECORD is the chain's next one. */
-static bool fits(const uint8_t *data, const struct rd_message *wire, const struct record *record,
+static bool fits(struct packed *names, const struct rd_message *wire, const struct record *record,
                  struct order *order, struct chain *chain)
 {
     if (record->class != RD_CLASS_IN)
         return false;
     if (!is_asked(wire, TYPE_RRSIG) && order->last_type != 0 &&
-        covers(data, record, order->last_type))
-        return packed_same(data, record->start, order->last_owner);
-    if (!packed_same(data, record->start, chain->end))
+        covers(names->data, record, order->last_type))
+        return packed_same(names, record->start, order->last_owner);
+    if (!packed_same(names, record->start, chain->end))
         return false;
     if (record->type == RD_TYPE_CNAME && wire->qtype != RD_TYPE_CNAME)
-        return wire->qtype != RD_TYPE_ANY && add_link(data, record, order, chain);
+        return wire->qtype != RD_TYPE_ANY && add_link(names, record, order, chain);
     if (!is_asked(wire, record->type) || (record->type == RD_TYPE_CNAME && chain->found) ||
         (record->type == RD_TYPE_DNAME && chain->links > 0))
         return false;
@@ -69,15 +69,16 @@ static bool fits(const uint8_t *data, const struct rd_message *wire, const struc
     return true;
 }
 
-static bool follow_in_order(const uint8_t *data, const struct rd_message *wire, struct chain *chain)
+static bool follow_in_order(struct packed *names, const struct rd_message *wire,
+                            struct chain *chain)
 {
     struct order order = {.last_type = 0};
     size_t at = wire->question_end;
 
     for (unsigned i = 0; i < wire->count[RD_ANSWER]; i++) {
-        struct record record = record_at(data, at);
+        struct record record = record_at(names->data, at);
 
-        if (!fits(data, wire, &record, &order, chain))
+        if (!fits(names, wire, &record, &order, chain))
             return false;
         at = record.end;
     }
@@ -86,23 +87,24 @@ static bool follow_in_order(const uint8_t *data, const struct rd_message *wire, 
 
 /* -- in any order ----------------------------------------------------------------------------- */
 
-/* The answer section, record by record. */
+/* The answer section, record by record; it ends early when the work is too much. */
 struct pass {
-    const uint8_t *data;
+    struct packed *names;
     size_t next;
     unsigned index, left;
 };
 
-static struct pass pass_answer(const uint8_t *data, const struct rd_message *wire)
+static struct pass pass_answer(struct packed *names, const struct rd_message *wire)
 {
-    return (struct pass){data, wire->question_end, UINT32_MAX, wire->count[RD_ANSWER]};
+    return (struct pass){names, wire->question_end, UINT32_MAX, wire->count[RD_ANSWER]};
 }
 
 /* The next record of class IN; false: there is none. */
 static bool pass_next(struct pass *pass, struct record *ret_record)
 {
-    while (pass->left > 0) {
-        *ret_record = record_at(pass->data, pass->next);
+    while (pass->left > 0 && pass->names->left > 0) {
+        *ret_record = record_at(pass->names->data, pass->next);
+        packed_spend(pass->names, ret_record->rdata - RECORD_BYTES - pass->next);
         pass->next = ret_record->end;
         pass->index++;
         pass->left--;
@@ -124,10 +126,10 @@ struct found {
     unsigned alias_index; /* of that CNAME */
 };
 
-static struct found look(const uint8_t *data, const struct rd_message *wire,
+static struct found look(struct packed *names, const struct rd_message *wire,
                          const struct chain *chain)
 {
-    struct pass pass = pass_answer(data, wire);
+    struct pass pass = pass_answer(names, wire);
     struct found found = {.alias = 0};
     struct record record;
 
@@ -136,7 +138,7 @@ static struct found look(const uint8_t *data, const struct rd_message *wire,
 
         if (!alias && !is_asked(wire, record.type))
             continue;
-        if (!packed_same(data, record.start, chain->end))
+        if (!packed_same(names, record.start, chain->end))
             continue;
         if (alias) {
             found.alias = record.rdata;
@@ -148,51 +150,52 @@ static struct found look(const uint8_t *data, const struct rd_message *wire,
 }
 
 /* Keeps the RRSIGs over TYPE that have the owner at OWNER. */
-static void keep_signatures(const uint8_t *data, const struct rd_message *wire, size_t owner,
+static void keep_signatures(struct packed *names, const struct rd_message *wire, size_t owner,
                             uint16_t type, struct chain *chain)
 {
-    struct pass pass = pass_answer(data, wire);
+    struct pass pass = pass_answer(names, wire);
     struct record record;
 
     while (pass_next(&pass, &record))
-        if (covers(data, &record, type) && packed_same(data, record.start, owner))
+        if (covers(names->data, &record, type) && packed_same(names, record.start, owner))
             keep(chain, pass.index);
 }
 
 /* Keeps the records that were asked for, of CNAMEs the first one (a name has but one). */
-static void keep_asked(const uint8_t *data, const struct rd_message *wire,
+static void keep_asked(struct packed *names, const struct rd_message *wire,
                        const struct found *found, struct chain *chain)
 {
-    struct pass pass = pass_answer(data, wire);
+    struct pass pass = pass_answer(names, wire);
     struct record record;
 
     while (pass_next(&pass, &record)) {
         if (record.type == RD_TYPE_CNAME && pass.index != found->alias_index)
             continue;
-        if (is_asked(wire, record.type) && packed_same(data, record.start, chain->end))
+        if (is_asked(wire, record.type) && packed_same(names, record.start, chain->end))
             keep(chain, pass.index);
     }
-    keep_signatures(data, wire, chain->end, wire->qtype, chain);
+    keep_signatures(names, wire, chain->end, wire->qtype, chain);
     chain->found = true;
 }
 
 /* Keeps the DNAME that makes the chain's last name an alias of ALIAS, or if none above it does, the
  * first one, whatever it makes. False: that one, so the chain ends there. */
-static bool keep_dname(const uint8_t *data, const struct rd_message *wire, size_t alias,
+static bool keep_dname(struct packed *names, const struct rd_message *wire, size_t alias,
                        struct chain *chain)
 {
-    struct pass pass = pass_answer(data, wire);
+    struct pass pass = pass_answer(names, wire);
     struct record record;
     size_t kept = 0;
     unsigned index = 0;
     bool makes = false;
 
     while (!makes && pass_next(&pass, &record)) {
-        int depth = record.type == RD_TYPE_DNAME ? packed_depth(data, chain->end, record.start) : 0;
+        int depth =
+            record.type == RD_TYPE_DNAME ? packed_depth(names, chain->end, record.start) : 0;
 
         if (depth <= 0)
             continue;
-        makes = alias && packed_substitutes(data, chain->end, depth, record.rdata, alias);
+        makes = alias && packed_substitutes(names, chain->end, depth, record.rdata, alias);
         if (kept && !makes)
             continue;
         kept = record.start;
@@ -201,28 +204,28 @@ static bool keep_dname(const uint8_t *data, const struct rd_message *wire, size_
     if (!kept)
         return true;
     keep(chain, index);
-    keep_signatures(data, wire, kept, RD_TYPE_DNAME, chain);
+    keep_signatures(names, wire, kept, RD_TYPE_DNAME, chain);
     return makes;
 }
 
 /* One name's records. Whether the chain goes on to another name. MOST: links that are followed; the
  * next CNAME is kept, too, and so shows that the chain has not ended. */
-static bool take_name(const uint8_t *data, const struct rd_message *wire, unsigned most,
+static bool take_name(struct packed *names, const struct rd_message *wire, unsigned most,
                       struct chain *chain)
 {
-    struct found found = look(data, wire, chain);
+    struct found found = look(names, wire, chain);
     bool is_plain = found.asked && !(found.alias && is_asked(wire, RD_TYPE_CNAME));
 
-    if (!is_plain && !keep_dname(data, wire, found.alias, chain)) {
+    if (!is_plain && !keep_dname(names, wire, found.alias, chain)) {
         chain->broken = true;
         return false;
     }
     if (found.asked)
-        keep_asked(data, wire, &found, chain);
+        keep_asked(names, wire, &found, chain);
     if (found.asked || !found.alias)
         return false;
     keep(chain, found.alias_index);
-    keep_signatures(data, wire, chain->end, RD_TYPE_CNAME, chain);
+    keep_signatures(names, wire, chain->end, RD_TYPE_CNAME, chain);
     if (chain->links == most) {
         chain->broken = true;
         return false;
@@ -230,6 +233,21 @@ static bool take_name(const uint8_t *data, const struct rd_message *wire, unsign
     chain->links++;
     chain->end = found.alias;
     return true;
+}
+
+/* The same, all or nothing: where the work becomes too much the chain is broken. */
+static bool try_name(struct packed *names, const struct rd_message *wire, unsigned most,
+                     struct chain *chain)
+{
+    struct chain longer = *chain;
+    bool goes_on = take_name(names, wire, most, &longer);
+
+    if (names->left == 0) {
+        chain->broken = chain->spent = true;
+        return false;
+    }
+    *chain = longer;
+    return goes_on;
 }
 
 /* A hostile answer of thousands of records takes no more time than its size warrants. */
@@ -254,20 +272,22 @@ static void begin(struct chain *chain)
 {
     chain->end = RD_DNS_HEADER_BYTES;
     chain->links = 0;
-    chain->found = chain->broken = false;
+    chain->found = chain->broken = chain->spent = false;
     chain->whole = true;
 }
 
 void chain_follow(const uint8_t *data, const struct rd_message *wire, struct chain *ret_chain)
 {
+    struct packed names = packed_in(data);
     unsigned records = wire->count[RD_ANSWER];
 
     begin(ret_chain);
-    if (follow_in_order(data, wire, ret_chain))
+    if (follow_in_order(&names, wire, ret_chain) && names.left > 0)
         return;
+    names = packed_in(data);
     begin(ret_chain);
-    memset(ret_chain->kept, 0, (records + 63) / 64 * sizeof(ret_chain->kept[0]));
-    while (take_name(data, wire, links_followed(records), ret_chain)) {
+    memset(ret_chain->kept, 0, sizeof(ret_chain->kept));
+    while (try_name(&names, wire, links_followed(records), ret_chain)) {
     }
-    ret_chain->whole = keeps_all(ret_chain, records);
+    ret_chain->whole = !ret_chain->spent && keeps_all(ret_chain, records);
 }

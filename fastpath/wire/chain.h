@@ -28,14 +28,17 @@ struct chain {
     size_t end; /* offset of its last name */
     unsigned links;
     bool found;  /* that name has records that were asked for */
-    bool broken; /* it goes on from there, but where cannot be said: too many links, or a DNAME that
-                  * makes no CNAME here */
+    bool broken; /* it goes on from there, but where cannot be said: too many links, a DNAME that
+                  * makes no CNAME here, or it was spent */
+    bool spent;  /* names took more than PACKED_WORK to compare: not even the records of its last
+                  * name are known, so that nothing in the message denies them */
     bool whole;  /* every record of the section belongs to it; else KEPT tells which */
     uint64_t kept[(CHAIN_RECORDS + 63) / 64];
 };
 
 /* Of the message DATA that was walked into *WIRE. Cheap where the records stand in the chain's
- * order and none is too many, which is nearly always; else a few passes for each link. */
+ * order and none is too many, which is nearly always; else a few passes for each link. Either way
+ * of following has PACKED_WORK; a link for which that is not enough is not followed at all. */
 void chain_follow(const uint8_t *data, const struct rd_message *wire, struct chain *ret_chain);
 
 /* Whether answer record INDEX belongs to it. */

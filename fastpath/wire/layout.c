@@ -9,8 +9,6 @@
  */
 #include "wire/layout.h"
 
-#include "wire/name.h"
-
 enum rest {
     ANYTHING, /* so a type that is not in the table passes */
     NOTHING,
@@ -85,15 +83,15 @@ static bool pass_string(const uint8_t *data, size_t *at, size_t end)
     return *at < end && pass_bytes(at, end, data[*at] + 1u);
 }
 
-static bool pass_name(const uint8_t *data, size_t *at, size_t end)
+static bool pass_name(struct known *known, const uint8_t *data, size_t *at, size_t end)
 {
-    size_t bytes = rd_name_unpack(data, end, *at, NULL);
+    size_t bytes = known_name(known, data, end, *at);
 
     *at += bytes;
     return bytes != 0;
 }
 
-bool layout_holds(const uint8_t *data, size_t rdata, size_t end, uint16_t type)
+bool layout_holds(struct known *known, const uint8_t *data, size_t rdata, size_t end, uint16_t type)
 {
     const struct layout *layout;
     size_t at = rdata;
@@ -107,7 +105,7 @@ bool layout_holds(const uint8_t *data, size_t rdata, size_t end, uint16_t type)
         if (!pass_string(data, &at, end))
             return false;
     for (unsigned i = 0; i < layout->names; i++)
-        if (!pass_name(data, &at, end))
+        if (!pass_name(known, data, &at, end))
             return false;
     if (!pass_bytes(&at, end, layout->after))
         return false;

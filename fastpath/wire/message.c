@@ -3,18 +3,23 @@
  * message.c - header, question, and the one validating walk over all records.
  *
  * Each record is looked at once, where it stands: owner, fixed fields, RDATA by its type's layout
- * (layout.c). Nothing is copied and nothing is kept but a few offsets, so that a message costs
- * what its bytes cost. Pure functions, any thread. What an answer means is not judged here.
+ * (layout.c). Nothing is copied and nothing is kept but a few offsets, and of names in messages of
+ * many records (known.c) how they end, so that a message costs what its bytes cost. Pure functions,
+ * any thread. What an answer means is not judged here.
  */
 #include "wire/message.h"
 
 #include <string.h>
 
 #include "wire/cursor.h"
+#include "wire/known.h"
 #include "wire/layout.h"
 #include "wire/record.h"
 
 #define TYPE_SIG 24
+
+/* In messages of more records it is noted in the end what is known of names. */
+#define RECORDS_MANY 128
 
 bool rd_message_header(const uint8_t *data, size_t len, struct rd_message *ret_message)
 {
@@ -98,14 +103,15 @@ static bool is_signature(const uint8_t *data, const struct record *record)
 
 /* The record at OFFSET, within the message. False: its owner's name or a length lies; its type is
  * 0 then if it is not known. */
-static bool read_record(const uint8_t *data, size_t len, size_t offset, struct record *ret_record)
+static bool read_record(struct known *known, const uint8_t *data, size_t len, size_t offset,
+                        struct record *ret_record)
 {
     struct rd_cursor cursor;
     size_t rdlength;
 
     ret_record->type = 0;
     ret_record->start = offset;
-    offset += rd_name_unpack(data, len, offset, NULL);
+    offset += known_name(known, data, len, offset);
     if (offset == ret_record->start)
         return false;
     cursor = rd_cursor_at(data, len, offset);
@@ -118,12 +124,12 @@ static bool read_record(const uint8_t *data, size_t len, size_t offset, struct r
     return rd_cursor_take(&cursor, rdlength) != NULL;
 }
 
-static enum rd_wire take_record(const uint8_t *data, size_t len, size_t offset,
+static enum rd_wire take_record(struct known *known, const uint8_t *data, size_t len, size_t offset,
                                 enum rd_section section, struct rd_message *message,
                                 size_t *ret_end)
 {
     struct record record;
-    bool sound = read_record(data, len, offset, &record);
+    bool sound = read_record(known, data, len, offset, &record);
 
     if (record.type == RD_TYPE_OPT)
         message->edns.present = true;
@@ -138,18 +144,21 @@ static enum rd_wire take_record(const uint8_t *data, size_t len, size_t offset,
         message->soa |= record.type == RD_TYPE_SOA;
         message->ns |= record.type == RD_TYPE_NS;
     }
-    if (record.class == RD_CLASS_IN && !layout_holds(data, record.rdata, record.end, record.type))
+    if (record.class == RD_CLASS_IN &&
+        !layout_holds(known, data, record.rdata, record.end, record.type))
         return RD_WIRE_RECORD;
     return RD_WIRE_OK;
 }
 
-enum rd_wire rd_message_sections(const uint8_t *data, size_t len, struct rd_message *message)
+/* Inlined, so that the usual walk has no trace of what is known. */
+static inline __attribute__((always_inline)) enum rd_wire
+take_sections(struct known *known, const uint8_t *data, size_t len, struct rd_message *message)
 {
     size_t at = message->question_end;
 
     for (enum rd_section section = RD_ANSWER; section <= RD_ADDITIONAL; section++) {
         for (unsigned i = 0; i < message->count[section]; i++) {
-            enum rd_wire wire = take_record(data, len, at, section, message, &at);
+            enum rd_wire wire = take_record(known, data, len, at, section, message, &at);
 
             if (wire != RD_WIRE_OK)
                 return wire;
@@ -157,6 +166,25 @@ enum rd_wire rd_message_sections(const uint8_t *data, size_t len, struct rd_mess
         message->end[section] = (uint16_t)at;
     }
     return at == len ? RD_WIRE_OK : RD_WIRE_RECORD;
+}
+
+/* In a frame of its own: few messages need as much of the stack. */
+__attribute__((noinline)) static enum rd_wire take_many(const uint8_t *data, size_t len,
+                                                        struct rd_message *message)
+{
+    struct known known;
+
+    known.names = 0;
+    return take_sections(&known, data, len, message);
+}
+
+enum rd_wire rd_message_sections(const uint8_t *data, size_t len, struct rd_message *message)
+{
+    if ((uint32_t)message->count[RD_ANSWER] + message->count[RD_AUTHORITY] +
+            message->count[RD_ADDITIONAL] >
+        RECORDS_MANY)
+        return take_many(data, len, message);
+    return take_sections(NULL, data, len, message);
 }
 
 size_t rd_message_skip_record(const uint8_t *data, size_t len, size_t offset)

@@ -59,7 +59,8 @@ bool rd_message_skip_questions(const uint8_t *data, size_t len, struct rd_messag
 
 /* The three sections behind a question that was read, LEN at most 65,535. RD_WIRE_OK, _RECORD or
  * _EDNS; the header's and the question's fields stay valid in any case, and with _EDNS so does
- * edns.present. Bounded: a pass over the bytes, names by the limits of rd_name_unpack. */
+ * edns.present. Bounded: a pass over the bytes; behind
+ * the first few hundred names what stands behind a pointer is looked at once. */
 enum rd_wire rd_message_sections(const uint8_t *data, size_t len, struct rd_message *message);
 
 /* Offset behind the record at OFFSET of a message that was walked; 0 at its end. */

@@ -3,8 +3,9 @@
  * survey.c - one pass over the records that notes where their TTLs are and checks every compressed
  * name against those noted so far, since pointers go back only. Pure, any thread.
  *
- * With few records the list of TTLs is searched; with more than it holds, a map of the message
- * tells which bytes change.
+ * With few records the list of TTLs is searched; with more, a map of the message tells which bytes
+ * change, and which labels were looked at already, so that thousands of names that share their ends
+ * cost no more than their own bytes.
  */
 #include "wire/survey.h"
 
@@ -13,9 +14,13 @@
 #include "wire/layout.h"
 #include "wire/record.h"
 
+#define RECORDS_LISTED 64
+
+enum byte { UNSEEN, CHANGES, STAYS }; /* STAYS: the rest of a name that begins here was checked */
+
 struct survey {
     const uint8_t *data;
-    uint8_t *map; /* a byte for each of DATA's, 1: it may change; NULL: the list has them all */
+    uint8_t *map; /* an enum byte for each of DATA's; NULL: the list has all TTLs */
     struct rd_tidy *tidy;
     unsigned in_turn; /* records that may be turned; RD_TIDY_ROTATED + 1: they are not turned */
 };
@@ -37,7 +42,7 @@ static void note_ttl(struct survey *survey, size_t at)
     struct rd_tidy *tidy = survey->tidy;
 
     if (survey->map)
-        memset(survey->map + at, 1, span(survey->data, at));
+        memset(survey->map + at, CHANGES, span(survey->data, at));
     if (tidy->n_ttls == RD_TIDY_TTLS)
         tidy->too_many = true;
     else
@@ -51,8 +56,6 @@ static bool changes(const struct survey *survey, size_t start, size_t end)
     const struct rd_tidy *tidy = survey->tidy;
     unsigned low = 0, high = tidy->n_ttls;
 
-    if (survey->map)
-        return memchr(survey->map + start, 1, end - start) != NULL;
     while (low < high) { /* how many of the spans begin before END: the last one reaches farthest */
         unsigned middle = (low + high) / 2;
 
@@ -64,11 +67,37 @@ static bool changes(const struct survey *survey, size_t start, size_t end)
     return low > 0 && tidy->ttls[low - 1] + span(survey->data, tidy->ttls[low - 1]) > start;
 }
 
+/* Whether the name at AT stays what it is, by the map. A name may run on from where it was pointed
+ * at to behind the record it belongs to, but not without that record's TTL, so that no byte changes
+ * later that was found to stay. */
+static bool stays_on_map(const struct survey *survey, size_t at)
+{
+    const uint8_t *data = survey->data;
+
+    at = record_name_end(data, at);
+    if (data[at] == 0)
+        return true;
+    at = rd_get_u16(data + at) & 0x3fffu;
+    while (survey->map[at] != STAYS) {
+        size_t bytes = data[at] >= 0xc0 ? 2 : data[at] + 1u;
+
+        if (memchr(survey->map + at, CHANGES, bytes))
+            return false;
+        survey->map[at] = STAYS;
+        if (data[at] == 0)
+            return true;
+        at = data[at] >= 0xc0 ? rd_get_u16(data + at) & 0x3fffu : at + bytes;
+    }
+    return true;
+}
+
 /* Whether the name at AT stays what it is. Its own bytes do; the question's do but for case. */
 static bool stays(const struct survey *survey, size_t at)
 {
     const uint8_t *data = survey->data;
 
+    if (survey->map)
+        return stays_on_map(survey, at);
     for (;;) {
         at = record_name_end(data, at);
         if (data[at] == 0)
@@ -126,7 +155,7 @@ static bool is_large(const struct rd_message *wire)
 {
     return (uint32_t)wire->count[RD_ANSWER] + wire->count[RD_AUTHORITY] +
                wire->count[RD_ADDITIONAL] >
-           RD_TIDY_TTLS;
+           RECORDS_LISTED;
 }
 
 bool survey_message(const uint8_t *data, const struct rd_message *wire, uint8_t *scratch,
@@ -137,7 +166,7 @@ bool survey_message(const uint8_t *data, const struct rd_message *wire, uint8_t 
     struct record record;
 
     if (survey.map)
-        memset(survey.map, 0, end);
+        memset(survey.map, UNSEEN, end);
     ret_tidy->n_ttls = 0;
     ret_tidy->too_many = false;
     ret_tidy->rotate_first = 0;

@@ -17,7 +17,7 @@
 /* Of the message DATA that was walked into *WIRE and has no OPT: n_ttls, too_many, ttls and the
  * rotation's fields. False: it cannot stay as it is, since a record is of another class than IN, or
  * a name leads through a TTL or an address; what was returned means nothing then.
- * SCRATCH, of RD_DNS_TCP_BYTES, is used for messages of more than RD_TIDY_TTLS records. */
+ * SCRATCH, of RD_DNS_TCP_BYTES, is used for messages of more than a few records. */
 bool survey_message(const uint8_t *data, const struct rd_message *wire, uint8_t *scratch,
                     struct rd_tidy *ret_tidy);
 

@@ -82,7 +82,8 @@ static void add_errors(uint8_t *data, uint32_t cap, const struct errors *errors,
  * name has no DS is for the zone above it to say (RFC 4035 section 3.1.4.1). */
 static size_t find_soa(const uint8_t *data, const struct rd_message *wire, size_t name)
 {
-    int least = wire->qtype == RD_TYPE_DS && packed_labels(data, name) > 0 ? 1 : 0;
+    struct packed names = packed_in(data);
+    int least = wire->qtype == RD_TYPE_DS && packed_labels(&names, name) > 0 ? 1 : 0;
     struct record record;
 
     if (!wire->soa)
@@ -90,7 +91,7 @@ static size_t find_soa(const uint8_t *data, const struct rd_message *wire, size_
     for (size_t at = wire->end[RD_ANSWER]; at < wire->end[RD_AUTHORITY]; at = record.end) {
         record = record_at(data, at);
         if (record.type == RD_TYPE_SOA && record.class == RD_CLASS_IN &&
-            packed_depth(data, name, record.start) >= least)
+            packed_depth(&names, name, record.start) >= least)
             return at;
     }
     return 0;

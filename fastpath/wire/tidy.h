@@ -22,8 +22,9 @@ enum rd_finding {
                        */
     RD_FINDS_NO_DATA, /* the last name of the chain has no such records: NOERROR, and a SOA */
     RD_FINDS_NO_NAME, /* it does not exist: NXDOMAIN, and a SOA */
-    RD_FINDS_NOTHING, /* none of these: no SOA where one must be, a broken or endless chain, another
-                       * RCODE, TC. It may be passed on, not kept */
+    RD_FINDS_NOTHING, /* none of these: no SOA where one must be, a broken or endless chain, names
+                       * that take too much work, another RCODE, TC. It may be passed on, not kept
+                       */
 };
 
 /* In seconds. */
@@ -50,7 +51,7 @@ struct rd_tidy {
 /* Tidies the reply DATA in place. It was walked (rd_message_sections said OK, and no TSIG) into
  * *WIRE, which is brought up to date. NAME (lower case) and wire->qtype: the question; it gets that
  * spelling. CAP: room at DATA. SCRATCH: of at least RD_DNS_TCP_BYTES; used only for messages of
- * more than RD_TIDY_TTLS records, and where the message cannot stay as it is: records must be left
+ * more than a few records, and where the message cannot stay as it is: records must be left
  * out, also those of another class than IN in any section, or a compressed name leads through a TTL
  * or an address, and would change with them. Then it is rebuilt there record by record (names whole
  * but for those that can point at the question's or at the last owner), and copied back.
@@ -62,7 +63,12 @@ struct rd_tidy {
  * 5). A SOA denies names at or below its own; a DS only below (RFC 4035 section 3.1.4.1).
  * The new length; 0: rebuilt it has no room, the message is spoiled. One pass over answer records
  * in the chain's order, else a few for each link; of at most 16 links, fewer with more than 128
- * such records. The CNAME of one link more stays, so that nobody takes the chain for ended. */
+ * such records. The CNAME of one link more stays, so that nobody takes the chain for ended.
+ * Bounded: comparing names may look at 256 KiB of them in the chain's order, as much again in any
+ * other, and for a SOA; then the chain ends with the last link that was followed, or nothing is
+ * denied; with such a chain goes every SOA of authority, so that nobody takes it for denied. Owners
+ * that point at the chain's name, or all at one other place, cost nothing. To be rebuilt a message
+ * may have 256 KiB of names, too; one of more is as one without room. */
 uint32_t rd_tidy(uint8_t *data, uint32_t len, uint32_t cap, struct rd_message *wire,
                  const struct rd_name *name, const struct rd_tidy_limits *limits, uint8_t *scratch,
                  struct rd_tidy *ret_tidy);

@@ -31,6 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t slow_name(const uint8_t *data, size_t limit, size_t offset, uint8_t *name,
                  size_t *ret_name_len);
 
+/* Bytes of the labels and pointers that make up the name at AT, which is sound. */
+size_t slow_effort(const uint8_t *data, size_t at);
+
 struct slow_message {
     size_t end[3];
     size_t opt, opt_end;

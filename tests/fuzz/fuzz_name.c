@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "wire/known.h"
 #include "wire/name.h"
 
 /* To text and back is the same name, and the text is clean. */
@@ -56,6 +57,21 @@ static void check_wire(const uint8_t *data, size_t size, size_t offset)
         property(rd_name_read(data, size, offset, &unused, NULL) == 0);
 }
 
+/* What is known of names changes nothing, for names in their order and any bounds. */
+static void check_known(const uint8_t *data, size_t size)
+{
+    static struct known known;
+
+    known.names = KNOWN_FROM;
+    for (size_t at = 12; at < size; at++) {
+        size_t bound = at + 1 + data[at] % 32;
+
+        bound = bound < size ? bound : size;
+        property(known_name(&known, data, bound, at) == rd_name_unpack(data, bound, at, NULL));
+        property(known_name(&known, data, size, at) == rd_name_unpack(data, size, at, NULL));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char text[2048];
@@ -64,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0 || size > sizeof(text))
         return 0;
     check_wire(data + 1, size - 1, data[0]);
+    check_known(data + 1, size - 1);
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
     if (rd_name_from_text(text, &name))

@@ -51,6 +51,13 @@ size_t slow_name(const uint8_t *data, size_t limit, size_t offset, uint8_t *name
     return name_part(data, limit, offset, 0, name, ret_name_len);
 }
 
+size_t slow_effort(const uint8_t *data, size_t at)
+{
+    if (data[at] >= 0xc0)
+        return 2 + slow_effort(data, u16(data + at) - 0xc000);
+    return data[at] == 0 ? 1 : data[at] + 1u + slow_effort(data, at + data[at] + 1u);
+}
+
 /* What RDATA is made of: a digit is that many bytes, n a name, s a string, S strings to the end,
  * * anything to the end. */
 static const struct {

@@ -32,16 +32,7 @@
 #define MOST        700u
 #define LARGE       7000u
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SLOW
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(SLOW)
-#define OPERATIONS 2500000ull
-#else
 #define OPERATIONS 5000000ull
-#endif
 
 /* What stands in a message behind the question, and its last 8 bytes are their sum. */
 struct proof {

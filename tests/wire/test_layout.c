@@ -92,7 +92,7 @@ static bool holds(uint16_t type, const void *rdata, size_t len, size_t behind)
     memcpy(data, before, start);
     memcpy(data + start, rdata, len);
     memset(data + start + len, 0, behind);
-    held = layout_holds(data, start, start + len, type);
+    held = layout_holds(NULL, data, start, start + len, type);
     free(data);
     return held;
 }
