@@ -240,6 +240,8 @@ static void release(struct context *context, struct question *question, unsigned
     if (!attempt->awaited)
         return;
     context->upstream.servers[attempt->server].late -= attempt->outcome == ATTEMPT_LATE;
+    if (attempt->sent_ns == context->now_ns)
+        context_flush(context); /* it is in the batch, perhaps, and its port may close now */
     if (attempt->tcp)
         link_forget(context, attempt->way, attempt->id);
     else
@@ -445,10 +447,12 @@ void attempt_port_guessed(struct context *context, uint32_t handle)
     /* From the end: what is asked in another way leaves the list. */
     for (unsigned i = port->n_waits; i-- > 0;) {
         struct upstream_wait wait = port->waits[i];
+        struct question *question = inflight_at(&context->inflight, wait.question);
 
-        if (attempt_other_way(context, inflight_at(&context->inflight, wait.question), wait.attempt,
-                              ATTEMPT_BY_TCP))
+        if (attempt_other_way(context, question, wait.attempt, ATTEMPT_BY_TCP))
             rd_stat_inc(&context->stats->upstream_tcp_forged);
+        else /* at least whoever guesses has to find it again */
+            attempt_other_way(context, question, wait.attempt, ATTEMPT_ELSEWHERE);
     }
 }
 

@@ -39,9 +39,10 @@ void attempt_arm(struct context *context, struct question *question, uint64_t du
  * result is ATTEMPT_SENT; NULL: one is allocated. */
 enum attempt_result attempt_send(struct context *context, struct question *question,
                                  const struct io_message *msg);
-/* Sends QUESTION to the server of attempt INDEX once more, in another way; that attempt is void.
+/* Sends QUESTION to the server of attempt INDEX once more, in another way (ELSEWHERE: from another
+ * port, as it was); that attempt is void.
  * False: it cannot be done, the question waits on as before. */
-enum attempt_way { ATTEMPT_BY_TCP, ATTEMPT_PLAIN, ATTEMPT_WITH_COOKIE };
+enum attempt_way { ATTEMPT_BY_TCP, ATTEMPT_PLAIN, ATTEMPT_WITH_COOKIE, ATTEMPT_ELSEWHERE };
 bool attempt_other_way(struct context *context, struct question *question, unsigned index,
                        enum attempt_way way);
 /* A question of our own to SERVER of POOL, which no client waits for: in KEY. False: not sent. */

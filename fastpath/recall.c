@@ -186,7 +186,10 @@ bool recall_stale(struct context *context, const struct rd_key *key, uint8_t sta
     rd_key_copy(&copy, key);
     if (!fetch_kind(context, &copy, (enum rd_cache_kind)(stale - 1), msg, &entry))
         return false;
-    give_stale(context, key, &entry, client, msg);
+    if (is_fresh(context, &entry)) /* that the name is gone was found by another question since */
+        give_fresh(context, key, &entry, client, msg);
+    else
+        give_stale(context, key, &entry, client, msg);
     return true;
 }
 

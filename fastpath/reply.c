@@ -227,6 +227,13 @@ static void give_failure(struct context *context, struct question *question,
     settle_answered(context, question, msg->data, msg->len, wire, msg);
 }
 
+/* Whether a server said of its own why it failed, and said all of it. */
+static bool explains(const struct rd_message *wire)
+{
+    return (wire->flags & RD_DNS_RCODE) == RD_SERVFAIL && wire->edns.n_ede > 0 &&
+           wire->edns.extended_rcode == 0 && !(wire->flags & RD_DNS_TC);
+}
+
 static bool was_sent_by_tcp(const struct question *question)
 {
     for (unsigned i = 0; i < question->n_attempts; i++)
@@ -264,8 +271,7 @@ static void fail_over(struct context *context, struct question *question, unsign
         context_drop(context, msg);
     } else if (attempt_is_awaited(question)) {
         context_drop(context, msg);
-    } else if (!shortage && (wire->flags & RD_DNS_RCODE) == RD_SERVFAIL && wire->edns.n_ede > 0 &&
-               wire->edns.extended_rcode == 0) {
+    } else if (!shortage && explains(wire)) {
         give_failure(context, question, wire, msg);
     } else {
         if (!shortage)

@@ -401,11 +401,14 @@ bool upstream_tend(struct upstream *upstream, uint64_t now_ns)
     if (elapsed_ns < UPSTREAM_TEND_NS)
         return false;
     upstream->tended_ns = now_ns;
+    /* Once more when all is quiet, so that the gauges say so. */
+    upstream->restless = upstream->n_open > 0;
     for (uint32_t i = 0; i < RD_MAX_UPSTREAMS; i++) {
         struct upstream_server *server = &upstream->servers[i];
 
         if (server->incarnation == 0)
             continue;
+        upstream->restless |= server->outstanding > 0;
         latency_settle(&server->latency);
         fit_pool(upstream, server, elapsed_ns);
         /* From the end: retiring moves the last one into the gap. */
@@ -414,7 +417,5 @@ bool upstream_tend(struct upstream *upstream, uint64_t now_ns)
                 retire(upstream, server->pool[k]);
         fit_cap(upstream, server);
     }
-    /* Once more when all is quiet, so that the gauges say so. */
-    upstream->restless = upstream->n_open > 0;
     return true;
 }

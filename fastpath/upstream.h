@@ -97,7 +97,7 @@ struct upstream {
     uint32_t share;   /* of max_ports, for each server: one that is slow starves no other */
     struct upstream_port *ports; /* by io handle */
     uint64_t tended_ns;
-    bool restless; /* ports were open when it was tended */
+    bool restless; /* ports were open, or something outstanding, when it was tended */
     uint32_t n_drawable;
     uint16_t drawable[65536]; /* the local ports that may be used */
     struct upstream_server servers[RD_MAX_UPSTREAMS];

@@ -37,6 +37,7 @@ class Suite:
     root: str = ''          # why it can run as root only
     timeout_s: int = 300    # per unittest module
     jobs: int = 1           # programs at a time: more where they mostly wait
+    release: tuple = ()     # those of the modules that are for the tree build alone
 
 
 # In the order of running: cheap ones first.
@@ -44,6 +45,7 @@ SUITES = {
     'style': Suite(('build',), ('style',), timeout_s=600),
     'unit': Suite(('build', 'build-asan', 'build-tsan'), meson_suite='unit', jobs=2),
     'fuzz': Suite(('build', 'build-asan'), meson_suite='fuzz', jobs=2),
+    'sim': Suite(('build', 'build-asan'), ('sim',), release=('sim/test_mutants',), timeout_s=600),
     'control': Suite(('build', 'build-asan'), ('control',)),
     'integration': Suite(('build', 'build-asan'), ('integration',), jobs=2),
     'hostile': Suite(('build', 'build-asan'), ('hostile',), jobs=2),
@@ -91,6 +93,8 @@ def python_programs(suite, tree):
     for folder in suite.folders:
         for path in sorted(glob.glob(os.path.join(ROOT, 'tests', folder, 'test_*.py'))):
             name = os.path.relpath(path, os.path.join(ROOT, 'tests'))[:-len('.py')]
+            if name in suite.release and tree != 'build':
+                continue
             yield Program(name, tree, [sys.executable, tap, path], {}, suite.timeout_s)
 
 

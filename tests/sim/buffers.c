@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * buffers.c - buffers.h. A search from the start at each hand-out: the lowest one at home is the
- * one that was used last, the unkindest choice. One thread.
+ * buffers.c - buffers.h. The one that came home last is handed out first, the unkindest choice. One
+ * thread.
  */
 #include "sim/buffers.h"
 
@@ -10,6 +10,10 @@
 /* A handle is an index and, above it, how often that buffer was handed out. */
 #define INDEX_BITS 14
 #define INDEX_MASK ((1u << INDEX_BITS) - 1)
+
+/* Poisoned at least, and behind the end of the message; the most that a message leaves mostly. */
+#define POISONED_BYTES 512
+#define POISONED_MORE  64
 
 enum buffer_state { HOME, OUT, QUEUED };
 
@@ -22,17 +26,28 @@ struct sim_buffer {
 void sim_buffers_init(struct sim_buffers *buffers, struct sim *sim, uint32_t first, uint32_t n,
                       uint32_t bytes)
 {
-    *buffers = (struct sim_buffers){sim, calloc(n + 1, sizeof(*buffers->at)), first, n, bytes, n};
-    if (!buffers->at || first + n > INDEX_MASK)
+    *buffers = (struct sim_buffers){.sim = sim,
+                                    .at = calloc(n + 1, sizeof(*buffers->at)),
+                                    .first = first,
+                                    .n = n,
+                                    .bytes = bytes,
+                                    .home = calloc(n + 1, sizeof(*buffers->home)),
+                                    .n_home = n};
+    if (!buffers->at || !buffers->home || first + n > INDEX_MASK)
         abort();
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         buffers->at[i].handle = first + i;
+        buffers->home[i] = n - 1 - i;
+    }
 }
 
 void sim_buffers_deinit(struct sim_buffers *buffers)
 {
     sim_buffers_all_home(buffers);
+    for (uint32_t i = 0; i < buffers->n; i++)
+        free(buffers->at[i].data);
     free(buffers->at);
+    free(buffers->home);
 }
 
 bool sim_buffers_own(const struct sim_buffers *buffers, const struct io_message *msg)
@@ -40,37 +55,49 @@ bool sim_buffers_own(const struct sim_buffers *buffers, const struct io_message 
     return (msg->buffer & INDEX_MASK) - buffers->first < buffers->n;
 }
 
+bool sim_buffers_any(const struct sim_buffers *buffers)
+{
+    uint32_t most = buffers->sim->buffers_most;
+
+    return buffers->n_home > 0 && (!most || buffers->n - buffers->n_home < most);
+}
+
 bool sim_buffers_take(struct sim_buffers *buffers, struct io_message *ret_msg)
 {
-    for (uint32_t i = 0; i < buffers->n; i++) {
-        struct sim_buffer *buffer = &buffers->at[i];
+    struct sim_buffer *buffer;
 
-        if (buffer->state != HOME)
-            continue;
+    if (!sim_buffers_any(buffers))
+        return false;
+    buffer = &buffers->at[buffers->home[--buffers->n_home]];
+    if (!buffer->data) {
         buffer->data = malloc(buffers->bytes);
         if (!buffer->data)
             abort();
         memset(buffer->data, 0xa5, buffers->bytes);
-        buffer->handle += 1u << INDEX_BITS;
-        buffer->state = OUT;
-        buffers->n_home--;
-        buffers->sim->buffers_out++;
-        *ret_msg = (struct io_message){
-            .data = buffer->data, .cap = buffers->bytes, .buffer = buffer->handle};
-        return true;
     }
-    return false;
+    buffer->handle += 1u << INDEX_BITS;
+    buffer->state = OUT;
+    buffers->sim->buffers_out++;
+    *ret_msg =
+        (struct io_message){.data = buffer->data, .cap = buffers->bytes, .buffer = buffer->handle};
+    return true;
 }
 
-static void home(struct sim_buffers *buffers, struct sim_buffer *buffer)
+/* USED: bytes of it that may have a meaning. */
+static void home(struct sim_buffers *buffers, struct sim_buffer *buffer, uint32_t used)
 {
+    uint32_t poisoned = (used > POISONED_BYTES ? used : POISONED_BYTES) + POISONED_MORE;
+
     if (buffer->state == OUT)
         buffers->sim->buffers_out--;
-    memset(buffer->data, 0xdb, buffers->bytes);
-    free(buffer->data);
-    buffer->data = NULL;
+    memset(buffer->data, 0xdb,
+           SIM_WATCHED || poisoned > buffers->bytes ? buffers->bytes : poisoned);
+    if (SIM_WATCHED) {
+        free(buffer->data);
+        buffer->data = NULL;
+    }
     buffer->state = HOME;
-    buffers->n_home++;
+    buffers->home[buffers->n_home++] = (uint32_t)(buffer - buffers->at);
 }
 
 /* The buffer of MSG, if it is the worker's to give. */
@@ -105,7 +132,7 @@ bool sim_buffers_queue(struct sim_buffers *buffers, const struct io_message *msg
 
 void sim_buffers_sent(struct sim_buffers *buffers, const struct io_message *msg)
 {
-    home(buffers, &buffers->at[(msg->buffer & INDEX_MASK) - buffers->first]);
+    home(buffers, &buffers->at[(msg->buffer & INDEX_MASK) - buffers->first], msg->len);
 }
 
 void sim_buffers_give(struct sim_buffers *buffers, const struct io_message *msg)
@@ -113,7 +140,7 @@ void sim_buffers_give(struct sim_buffers *buffers, const struct io_message *msg)
     struct sim_buffer *buffer = given(buffers, msg);
 
     if (buffer)
-        home(buffers, buffer);
+        home(buffers, buffer, msg->len);
 }
 
 void sim_buffers_all_home(struct sim_buffers *buffers)
@@ -122,6 +149,6 @@ void sim_buffers_all_home(struct sim_buffers *buffers)
         if (buffers->at[i].state == HOME)
             continue;
         sim_broken(buffers->sim, "the worker stops and still has a buffer");
-        home(buffers, &buffers->at[i]);
+        home(buffers, &buffers->at[i], buffers->bytes);
     }
 }

@@ -62,7 +62,9 @@ struct sim_conn *sim_conn_new(struct sim *sim, const union rd_address *near,
         sim->conns_room = sim->conns_room * 2 + 16;
         sim->conns = must(realloc(sim->conns, sim->conns_room * sizeof(struct sim_conn *)));
     }
+    conn->index = sim->n_conns;
     sim->conns[sim->n_conns++] = conn;
+    sim->conns_begun++;
     conn->sim = sim;
     conn->near = *near;
     conn->far = *far;
@@ -73,23 +75,50 @@ struct sim_conn *sim_conn_new(struct sim *sim, const union rd_address *near,
     return conn;
 }
 
+static void free_conn(struct sim_conn *conn)
+{
+    sim_log_deinit(&conn->messages);
+    free(conn->rest.at);
+    free(conn->unread.at);
+    free(conn->arrived.at);
+    free(conn);
+}
+
 void sim_conns_free(struct sim *sim)
 {
-    for (unsigned i = 0; i < sim->n_conns; i++) {
-        struct sim_conn *conn = sim->conns[i];
-
-        sim_log_deinit(&conn->messages);
-        free(conn->rest.at);
-        free(conn->unread.at);
-        free(conn->arrived.at);
-        free(conn);
-    }
+    for (unsigned i = 0; i < sim->n_conns; i++)
+        free_conn(sim->conns[i]);
     free(sim->conns);
+}
+
+void sim_conn_hold(struct sim_conn *conn)
+{
+    conn->holds++;
+}
+
+/* Whether neither end has anything to do with it any more. */
+static bool is_over(const struct sim_conn *conn)
+{
+    bool far_over = conn->closed_ns <= conn->sim->now_ns ||
+                    (!conn->client && (conn->reset_ns || !conn->connected_ns));
+
+    return far_over && conn->state == SIM_NEAR_CLOSED;
+}
+
+void sim_conn_release(struct sim_conn *conn)
+{
+    struct sim *sim = conn->sim;
+
+    if (--conn->holds > 0 || !sim->forgetful || !is_over(conn))
+        return;
+    sim->conns[conn->index] = sim->conns[--sim->n_conns];
+    sim->conns[conn->index]->index = conn->index;
+    free_conn(conn);
 }
 
 uint16_t sim_conn_port(const struct sim *sim)
 {
-    return (uint16_t)(1024 + sim->n_conns % 64000);
+    return (uint16_t)(1024 + sim->conns_begun % 64000);
 }
 
 struct sim_datagram *sim_segment_new(struct sim_conn *conn, enum sim_segment kind, bool inward,
@@ -97,6 +126,7 @@ struct sim_datagram *sim_segment_new(struct sim_conn *conn, enum sim_segment kin
 {
     struct sim_datagram *segment = sim_datagram_new(len);
 
+    sim_conn_hold(conn);
     segment->conn = conn;
     segment->segment = (uint8_t)kind;
     segment->inward = inward;
@@ -212,10 +242,12 @@ static void hear_query(struct sim_conn *conn, const uint8_t *query, uint32_t len
 {
     struct sim_upstream *upstream = conn->upstream;
 
-    sim_log_add(&upstream->stream_queries, conn->sim->now_ns, &conn->near, &conn->far, query, len);
+    if (!conn->sim->forgetful)
+        sim_log_add(&upstream->stream_queries, conn->sim->now_ns, &conn->near, &conn->far, query,
+                    len);
     if (upstream->reply_stream)
         upstream->reply_stream(conn->sim, upstream, conn, query, len);
-    if (upstream->close_after && conn->messages.n == upstream->close_after)
+    if (upstream->close_after && conn->heard == upstream->close_after)
         leave(conn, upstream->close_by_reset ? SIM_RST : SIM_FIN, 0);
 }
 
@@ -224,22 +256,38 @@ static bool far_closed(const struct sim_conn *conn)
     return conn->closed_ns <= conn->sim->now_ns || conn->reset_ns;
 }
 
+static void hear_answer(struct sim_conn *conn, const uint8_t *answer, uint32_t len)
+{
+    const struct sim_watch *watch = conn->sim->watch;
+
+    conn->sim->answers++;
+    if (watch && watch->heard)
+        watch->heard(watch->context, conn, answer, len);
+}
+
+/* Takes the first message, of LEN bytes. Whoever hears it may read on in the meantime. */
+static void read_message(struct sim_conn *conn, uint32_t len)
+{
+    uint8_t *message = must(malloc(len + 1));
+
+    memcpy(message, conn->rest.at + 2, len);
+    sim_bytes_take(&conn->rest, 2 + len);
+    conn->heard++;
+    if (!conn->sim->forgetful)
+        sim_log_add(&conn->messages, conn->sim->now_ns, &conn->near, &conn->far, message, len);
+    if (conn->upstream)
+        hear_query(conn, message, len);
+    else
+        hear_answer(conn, message, len);
+    free(message);
+}
+
 static void read_messages(struct sim_conn *conn)
 {
     uint32_t len;
 
-    while (!far_closed(conn) && sim_bytes_message(&conn->rest, &len)) {
-        const struct sim_packet *message;
-
-        sim_log_add(&conn->messages, conn->sim->now_ns, &conn->near, &conn->far, conn->rest.at + 2,
-                    len);
-        sim_bytes_take(&conn->rest, 2 + len);
-        message = &conn->messages.at[conn->messages.n - 1];
-        if (conn->upstream)
-            hear_query(conn, message->bytes, len);
-        else
-            conn->sim->answers++;
-    }
+    while (!far_closed(conn) && sim_bytes_message(&conn->rest, &len))
+        read_message(conn, len);
 }
 
 /* Takes what is unread, and tells the worker's end if that waits for room. */

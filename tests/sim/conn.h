@@ -32,6 +32,8 @@ enum sim_near { SIM_NEAR_NONE, SIM_NEAR_WAITS, SIM_NEAR_STREAM, SIM_NEAR_CLOSED 
 
 struct sim_conn {
     struct sim *sim;
+    unsigned index;            /* in the world's list */
+    unsigned holds;            /* segments under way, the worker's stream, and who else holds it */
     struct sim_client *client; /* whose the far end is: one of these two */
     struct sim_upstream *upstream;
     union rd_address near, far;
@@ -40,6 +42,7 @@ struct sim_conn {
 
     /* What the far end has seen: */
     struct sim_log messages; /* whole ones; of an upstream's connection, the queries */
+    unsigned heard;          /* how many there were, those too that are in no log */
     uint64_t connected_ns;   /* 0: not yet, as below */
     uint64_t ended_ns;       /* the worker's FIN */
     uint64_t reset_ns;       /* the worker's RST; without connected_ns: refused */
@@ -62,13 +65,21 @@ struct sim_conn {
     struct sim_conn *next; /* that waits to be accepted */
     uint32_t place;        /* in the worker's table */
     struct sim_bytes arrived;
+    uint64_t arrived_ns; /* the last segment; 0: none yet */
 };
 
-/* CLIENT begins a connection to the listener TO, from a port of its own. Owned by the world, until
- * the world's end. */
+/* CLIENT, which may be one that the world does not know, begins a connection to the listener TO,
+ * from a port of its own. Owned by the world: until the world's end, or in a forgetful world until
+ * the client has closed it, the worker's end is over, nothing is under way and nobody holds it. A
+ * connection to an upstream goes when the worker's end is over, and the upstream has closed it or
+ * got an RST, or never had it. */
 struct sim_conn *sim_connect(struct sim *sim, struct sim_client *client,
                              const union rd_address *to);
-/* The connection that UPSTREAM accepted as its NUMBERth, from 0; NULL: there are not so many. */
+/* CONN lives at least until it is released; once for each hold. */
+void sim_conn_hold(struct sim_conn *conn);
+void sim_conn_release(struct sim_conn *conn);
+/* The connection that UPSTREAM accepted as its NUMBERth, from 0; NULL: there are not so many. Not
+ * in a forgetful world. */
 struct sim_conn *sim_upstream_conn(const struct sim_upstream *upstream, unsigned number);
 
 /* The far end writes bytes as they are, DELAY_NS from now or when the connection stands. What is

@@ -19,6 +19,8 @@
 #define TURNS_WITHOUT_TIME 20000
 /* One turn in so many is not had, where there is more than one worker. */
 #define PASSED_OVER 4
+/* In one round of so many, a worker turns without a reason. */
+#define WITHOUT_REASON 16
 
 struct sim *sim_current;
 
@@ -45,7 +47,7 @@ struct sim *sim_new(uint64_t seed)
     for (int i = 0; i < 4; i++)
         sim->random[i] = splitmix(&seed);
     for (int i = 0; i < 2; i++)
-        sim->ports_taken[i] = must(calloc(1, 65536));
+        sim->port_owners[i] = must(calloc(65536, sizeof(*sim->port_owners[i])));
     sim->now_ns = SIM_START_NS;
     sim->trace = 0xcbf29ce484222325u;
     sim->host4 = sim_address("10.53.0.1", 0);
@@ -61,8 +63,7 @@ void sim_free(struct sim *sim)
 {
     if (!sim)
         return;
-    for (size_t i = 0; i < sim->n_heap; i++)
-        free(sim->heap[i]);
+    sim_datagrams_deinit(sim);
     for (unsigned i = 0; i < sim->n_upstreams; i++) {
         sim_log_deinit(&sim->upstreams[i]->queries);
         sim_log_deinit(&sim->upstreams[i]->stream_queries);
@@ -74,9 +75,8 @@ void sim_free(struct sim *sim)
     }
     sim_conns_free(sim);
     for (int i = 0; i < 2; i++)
-        free(sim->ports_taken[i]);
+        free(sim->port_owners[i]);
     free(sim->clients);
-    free(sim->heap);
     free(sim);
     sim_current = NULL;
 }
@@ -107,8 +107,16 @@ uint32_t sim_random_below(struct sim *sim, uint32_t bound)
 
 void sim_random_bytes(struct sim *sim, void *bytes, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)bytes)[i] = (uint8_t)(sim_random(sim) >> 56);
+    uint8_t *at = bytes;
+
+    while (len > 0) {
+        uint64_t word = sim_random(sim);
+        size_t n = len < sizeof(word) ? len : sizeof(word);
+
+        memcpy(at, &word, n);
+        at += n;
+        len -= n;
+    }
 }
 
 union rd_address sim_address(const char *text, uint16_t port)
@@ -207,11 +215,6 @@ void sim_icmp(struct sim *sim, const struct sim_upstream *upstream, uint16_t to_
     sim_carry(sim, &upstream->address, &to, NULL, 0, error, delay_ns + upstream->latency_ns);
 }
 
-void sim_reserve_port(struct sim *sim, sa_family_t family, uint16_t port)
-{
-    sim->ports_taken[family == AF_INET6][port] = 1;
-}
-
 /* The driver. */
 
 void sim_worker_add(struct sim *sim, bool (*turn)(void *context), void *context)
@@ -236,45 +239,80 @@ static bool takes_part(const struct sim *sim, unsigned i)
     return sim->workers[i].running && !sim->workers[i].held;
 }
 
-/* Looked for when all have turned: a worker may have woken one that turned before it. */
-static bool any_busy(const struct sim *sim)
+/* What the workers take for now. */
+static uint64_t clock_ns(const struct sim *sim)
 {
+    return sim->frozen ? sim->frozen_ns : sim->now_ns;
+}
+
+/* Whether worker I has something to do, or its deadline has come. */
+static bool has_reason(const struct sim *sim, unsigned i, uint64_t now_ns)
+{
+    return takes_part(sim, i) && sim->ios[i] && sim_io_busy(sim->ios[i], now_ns);
+}
+
+/* Looked for when all have turned: a worker may have woken one that turned before it. */
+static bool any_reason(const struct sim *sim)
+{
+    uint64_t now_ns = clock_ns(sim);
+
     for (unsigned i = 0; i < sim->n_workers; i++) {
-        if (takes_part(sim, i) && sim->ios[i] && sim_io_busy(sim->ios[i]))
+        if (has_reason(sim, i, now_ns))
             return true;
     }
     return false;
 }
 
-/* Each worker, in an order that the seed draws; of several, now and then one is passed over, so
- * that another turns more than once meanwhile. */
-static void turn_workers(struct sim *sim)
+/* Who turns in this round: who has reason, but of several, now and then one is passed over, so that
+ * another turns more than once meanwhile; and in some rounds one that has none. */
+static unsigned choose_workers(struct sim *sim, unsigned chosen[SIM_MAX_WORKERS],
+                               bool *ret_passed_over)
 {
-    unsigned order[SIM_MAX_WORKERS];
+    uint64_t chance = sim_random(sim), now_ns = clock_ns(sim);
+    unsigned without_reason = (chance >> 32) % WITHOUT_REASON == 0
+                                  ? sim_random_below(sim, sim->n_workers)
+                                  : SIM_MAX_WORKERS;
+    unsigned n = 0;
 
-    for (unsigned i = 0; i < sim->n_workers; i++) {
-        unsigned j = sim_random_below(sim, i + 1);
+    *ret_passed_over = false;
+    for (unsigned i = 0; i < sim->n_workers; i++, chance /= PASSED_OVER) {
+        bool reason = has_reason(sim, i, now_ns);
 
-        order[i] = i;
-        order[i] = order[j];
-        order[j] = i;
+        if (sim->n_workers > 1 && chance % PASSED_OVER == 0)
+            *ret_passed_over |= reason;
+        else if (takes_part(sim, i) && (reason || i == without_reason || !sim->ios[i]))
+            chosen[n++] = i;
     }
-    for (unsigned i = 0; i < sim->n_workers; i++) {
-        struct sim_worker *worker = &sim->workers[order[i]];
+    return n;
+}
 
-        if (!takes_part(sim, order[i]))
-            continue;
-        if (sim->n_workers > 1 && sim_random_below(sim, PASSED_OVER) == 0)
-            continue;
-        worker->running = worker->turn(worker->context);
+/* A round, in an order that the seed draws. Whether somebody has reason for another one. */
+static bool turn_workers(struct sim *sim)
+{
+    unsigned chosen[SIM_MAX_WORKERS], n;
+    bool passed_over;
+
+    n = choose_workers(sim, chosen, &passed_over);
+    if (n == 0)
+        return passed_over;
+    for (; n > 0; n--) {
+        unsigned i = n > 1 ? sim_random_below(sim, n) : 0;
+        struct sim_worker *worker = &sim->workers[chosen[i]];
+
+        if (takes_part(sim, chosen[i])) {
+            sim->turns++;
+            worker->running = worker->turn(worker->context);
+        }
+        chosen[i] = chosen[n - 1];
     }
+    return any_reason(sim);
 }
 
 static uint64_t next_time(const struct sim *sim)
 {
-    uint64_t next = sim->n_heap ? sim->heap[0]->due_ns : RD_NEVER;
+    uint64_t next = sim_queue_least(&sim->under_way);
 
-    for (unsigned i = 0; i < sim->n_workers; i++) {
+    for (unsigned i = 0; i < sim->n_workers && !sim->frozen; i++) {
         if (takes_part(sim, i) && sim->ios[i] && sim_io_deadline(sim->ios[i]) < next)
             next = sim_io_deadline(sim->ios[i]);
     }
@@ -286,22 +324,26 @@ bool sim_run_until(struct sim *sim, sim_condition *done, void *context, uint64_t
     unsigned turns = 0;
 
     while (!sim->broken[0]) {
+        uint64_t next;
+        bool busy;
+
         sim_deliver_due(sim);
-        turn_workers(sim);
+        busy = turn_workers(sim);
         if (done && done(context))
             return true;
-        if (any_busy(sim)) {
+        if (busy) {
             if (++turns == TURNS_WITHOUT_TIME)
                 sim_broken(sim, "a worker spins");
             continue;
         }
-        if (next_time(sim) > latest_ns) {
+        next = next_time(sim);
+        if (next > latest_ns) {
             if (latest_ns > sim->now_ns)
                 sim->now_ns = latest_ns;
             return false;
         }
-        if (next_time(sim) > sim->now_ns) {
-            sim->now_ns = next_time(sim);
+        if (next > sim->now_ns) {
+            sim->now_ns = next;
             turns = 0;
         }
     }

@@ -11,6 +11,11 @@
 
 #define PORT_EVENTS 1024 /* more are lost, as in the other back ends */
 
+/* Who has a port: 0 nobody, else a test, or a worker from 1 above the handle. */
+#define RESERVED    UINT32_MAX
+#define HANDLE_BITS 24
+#define HANDLE_MASK ((1u << HANDLE_BITS) - 1)
+
 static unsigned family_index(const union rd_address *address)
 {
     return address->any.sa_family == AF_INET6;
@@ -18,14 +23,19 @@ static unsigned family_index(const union rd_address *address)
 
 /* Arrivals. */
 
+bool is_wildcard(const union rd_address *listener)
+{
+    union rd_address any = {.any.sa_family = listener->any.sa_family};
+
+    any.v4.sin_port = listener->v4.sin_port;
+    return rd_address_equal(listener, &any);
+}
+
 static bool listener_takes(const union rd_address *listener, const union rd_address *to)
 {
-    union rd_address any = {.any.sa_family = to->any.sa_family};
-
-    if (rd_address_equal(listener, to))
-        return true;
-    any.v4.sin_port = to->v4.sin_port;
-    return rd_address_equal(listener, &any);
+    if (listener->v4.sin_port != to->v4.sin_port || listener->any.sa_family != to->any.sa_family)
+        return false;
+    return rd_address_equal(listener, to) || is_wildcard(listener);
 }
 
 int find_listener(const struct sim_io *io, const union rd_address *to)
@@ -35,14 +45,6 @@ int find_listener(const struct sim_io *io, const union rd_address *to)
             return (int)i;
     }
     return -1;
-}
-
-bool is_wildcard(const union rd_address *listener)
-{
-    union rd_address any = {.any.sa_family = listener->any.sa_family};
-
-    any.v4.sin_port = listener->v4.sin_port;
-    return rd_address_equal(listener, &any);
 }
 
 bool sim_io_listens(const struct sim_io *io, const union rd_address *to)
@@ -62,47 +64,63 @@ static void enqueue(struct sim_io *io, struct sim_datagram *datagram, enum io_or
 
 static void note_port(struct sim_io *io, uint32_t port, enum io_event_kind kind, int error)
 {
-    if (io->n_events < PORT_EVENTS)
+    if (io->n_events - io->first_event < PORT_EVENTS)
         note_event(io, IO_PORT, port, kind, error);
 }
 
-static bool arrive_port(struct sim_io *io, struct sim_datagram *datagram)
+static uint32_t *owner_of(const struct sim *sim, const union rd_address *address)
 {
-    uint16_t local_port = rd_address_port(&datagram->to);
-
-    for (uint32_t i = 0; i < io->plan.max_ports && i < io->sim->handles_used; i++) {
-        struct port *port = &io->ports[i];
-
-        if (!port->open || port->local_port != local_port ||
-            !rd_address_equal(&port->server, &datagram->from))
-            continue;
-        if (datagram->error) {
-            note_port(io, i, IO_PORT_ERROR, datagram->error);
-            free(datagram);
-        } else {
-            enqueue(io, datagram, IO_PORT, i);
-        }
-        return true;
-    }
-    return false;
+    return &sim->port_owners[family_index(address)][rd_address_port(address)];
 }
 
-bool sim_io_arrive(struct sim_io *io, struct sim_datagram *datagram)
+void sim_reserve_port(struct sim *sim, sa_family_t family, uint16_t port)
+{
+    uint32_t *owner = &sim->port_owners[family == AF_INET6][port];
+
+    if (!*owner)
+        *owner = RESERVED;
+}
+
+bool sim_port_arrive(struct sim *sim, struct sim_datagram *datagram)
+{
+    uint32_t owner = *owner_of(sim, &datagram->to), handle = owner & HANDLE_MASK;
+    struct sim_io *io;
+
+    if (owner == 0 || owner == RESERVED)
+        return false;
+    io = sim->ios[(owner >> HANDLE_BITS) - 1];
+    if (!io || !rd_address_equal(&io->ports[handle].server, &datagram->from))
+        return false;
+    if (datagram->error) {
+        note_port(io, handle, IO_PORT_ERROR, datagram->error);
+        sim_datagram_free(datagram);
+    } else {
+        io->ports[handle].n_queued++;
+        enqueue(io, datagram, IO_PORT, handle);
+    }
+    return true;
+}
+
+void sim_listener_arrive(struct sim_io *io, struct sim_datagram *datagram)
 {
     int listener = find_listener(io, &datagram->to);
 
-    if (listener < 0)
-        return arrive_port(io, datagram);
-    if (io->unlistened)
-        return false;
     if (io->n_queued_clients >= io->sim->listener_room) {
         io->dropped++;
-        free(datagram);
-        return true;
+        sim_datagram_free(datagram);
+        return;
     }
     io->n_queued_clients++;
     enqueue(io, datagram, IO_CLIENT, (uint32_t)listener);
-    return true;
+}
+
+static void tell_taken(const struct sim_io *io, const struct io_message *msg,
+                       const struct sim_datagram *datagram)
+{
+    const struct sim_watch *watch = io->sim->watch;
+
+    if (watch && watch->taken)
+        watch->taken(watch->context, io->plan.worker, msg, &datagram->from, datagram->tag);
 }
 
 /* Takes the first datagram out of the queue into the buffer of MSG. */
@@ -119,6 +137,7 @@ static void receive(struct sim_io *io, struct io_message *msg)
     memcpy(msg->data, datagram->bytes, msg->len);
     if (msg->origin == IO_PORT) {
         msg->port = datagram->handle;
+        io->ports[msg->port].n_queued--;
     } else {
         io->n_queued_clients--;
         msg->path.peer = datagram->from;
@@ -126,7 +145,8 @@ static void receive(struct sim_io *io, struct io_message *msg)
         if (is_wildcard(&io->listeners[datagram->handle]))
             msg->path.local = datagram->to;
     }
-    free(datagram);
+    tell_taken(io, msg, datagram);
+    sim_datagram_free(datagram);
 }
 
 unsigned receive_datagrams(struct sim_io *io, struct io_message *msgs, unsigned max)
@@ -199,53 +219,66 @@ union rd_address source_address(const struct sim *sim, const union rd_address *f
     return source;
 }
 
+/* Why the system opens no port to TO, as a positive errno; 0: it does. */
+static int port_error(const struct sim *sim, const union rd_address *to)
+{
+    if (sim->port_error)
+        return sim->port_error;
+    for (unsigned i = 0; i < sim->n_upstreams; i++) {
+        if (sim->upstreams[i]->port_error && rd_address_equal(&sim->upstreams[i]->address, to))
+            return sim->upstreams[i]->port_error;
+    }
+    return 0;
+}
+
 int port_open(struct io *handle, const union rd_address *to, const union rd_address *from)
 {
-    uint16_t local_port = rd_address_port(from);
     struct sim_io *io = sim_io_of(handle);
-    uint8_t *taken = &io->sim->ports_taken[family_index(to)][local_port];
+    struct sim *sim = io->sim;
+    uint32_t *owner = owner_of(sim, from), port;
+    int error = port_error(sim, to);
 
     if (!io->started)
-        sim_broken(io->sim, "port_open: not started");
+        sim_broken(sim, "port_open: not started");
     if (from->any.sa_family != to->any.sa_family)
-        sim_broken(io->sim, "port_open: from another family");
-    if (io->sim->port_error)
-        return -io->sim->port_error;
-    for (unsigned i = 0; i < io->sim->n_upstreams; i++)
-        if (rd_address_equal(&io->sim->upstreams[i]->address, to) &&
-            io->sim->upstreams[i]->port_error)
-            return -io->sim->upstreams[i]->port_error;
-    if (*taken)
+        sim_broken(sim, "port_open: from another family");
+    if (error)
+        return -error;
+    if (*owner)
         return -EADDRINUSE;
-    for (uint32_t i = 0; i < io->plan.max_ports; i++) {
-        if (io->ports[i].open || io->ports[i].resting)
-            continue;
-        *taken = 1;
-        io->ports[i] = (struct port){true, false, local_port, source_address(io->sim, from), *to};
-        if (++io->sim->ports_open > io->sim->ports_peak)
-            io->sim->ports_peak = io->sim->ports_open;
-        if (i >= io->sim->handles_used)
-            io->sim->handles_used = i + 1;
-        return (int)i;
-    }
-    return -EMFILE;
+    if (!places_any(&io->port_places))
+        return -EMFILE;
+    port = places_take(&io->port_places);
+    *owner = (io->plan.worker + 1) << HANDLE_BITS | port;
+    io->ports[port] = (struct port){.open = true,
+                                    .from = source_address(sim, from),
+                                    .server = *to,
+                                    .opened_ns = sim->now_ns,
+                                    .opened = io->ports[port].opened + 1};
+    if (++sim->ports_open > sim->ports_peak)
+        sim->ports_peak = sim->ports_open;
+    if (port >= sim->handles_used)
+        sim->handles_used = port + 1;
+    return (int)port;
 }
 
 static void forget_arrivals(struct sim_io *io, uint32_t port)
 {
     struct sim_datagram **at = &io->first;
 
-    while (*at) {
+    while (*at && io->ports[port].n_queued > 0) {
         struct sim_datagram *datagram = *at;
 
         if (datagram->origin == IO_PORT && datagram->handle == port) {
             *at = datagram->next;
-            free(datagram);
+            sim_datagram_free(datagram);
+            io->ports[port].n_queued--;
         } else {
             at = &datagram->next;
         }
     }
-    io->last = at;
+    if (!*at)
+        io->last = at;
 }
 
 void port_close(struct io *handle, uint32_t port)
@@ -259,11 +292,16 @@ void port_close(struct io *handle, uint32_t port)
     submit_datagrams(io); /* what was sent from it was sent before */
     forget_arrivals(io, port);
     forget_events(io, IO_PORT, port);
-    io->sim->ports_taken[family_index(&io->ports[port].server)][io->ports[port].local_port] = 0;
+    *owner_of(io->sim, &io->ports[port].from) = 0;
     io->ports[port].open = false;
-    io->ports[port].resting = true;
-    io->resting = true;
+    io->resting[io->n_resting++] = port;
     io->sim->ports_open--;
+}
+
+void rest_is_over(struct sim_io *io)
+{
+    while (io->n_resting > 0)
+        places_give(&io->port_places, io->resting[--io->n_resting]);
 }
 
 void free_datagrams(struct sim_io *io)
@@ -272,6 +310,15 @@ void free_datagrams(struct sim_io *io)
         struct sim_datagram *datagram = io->first;
 
         io->first = datagram->next;
-        free(datagram);
+        sim_datagram_free(datagram);
     }
+}
+
+uint64_t sim_port_opened(const struct sim_io *io, uint32_t port, uint32_t *ret_number)
+{
+    *ret_number = 0;
+    if (!io || port >= io->plan.max_ports || !io->ports[port].open)
+        return 0;
+    *ret_number = io->ports[port].opened;
+    return io->ports[port].opened_ns;
 }

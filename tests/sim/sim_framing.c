@@ -40,18 +40,34 @@ void lose_queue(struct sim_io *io, struct stream *stream)
     stream->unsent = 0;
 }
 
+/* Takes bytes of MSG from AT on, of its length first, to TO, at most ROOM. How many. */
+static uint32_t copy_part(const struct io_message *msg, uint32_t at, uint8_t *to, uint32_t room)
+{
+    uint32_t left = 2 + msg->len - at;
+
+    if (at < 2) {
+        *to = (uint8_t)(at ? msg->len : msg->len >> 8);
+        return 1;
+    }
+    if (left > room)
+        left = room;
+    memcpy(to, msg->data + at - 2, left);
+    return left;
+}
+
 /* Takes the next N bytes of the queue to TO; what has been taken whole comes home. */
 static void take_bytes(struct sim_io *io, struct stream *stream, uint8_t *to, uint32_t n)
 {
     unsigned done = 0;
 
     stream->unsent -= n;
-    for (uint32_t i = 0; i < n; i++) {
+    while (n > 0) {
         const struct io_message *msg = &stream->queue[done];
-        const uint8_t length[2] = {(uint8_t)(msg->len >> 8), (uint8_t)msg->len};
-        uint32_t at = stream->taken++;
+        uint32_t part = copy_part(msg, stream->taken, to, n);
 
-        to[i] = at < 2 ? length[at] : msg->data[at - 2];
+        stream->taken += part;
+        to += part;
+        n -= part;
         if (stream->taken < 2 + msg->len)
             continue;
         sim_buffers_sent(buffers_of(io, msg), msg);
@@ -86,6 +102,8 @@ void pump(struct sim_io *io, struct stream *stream)
 
 void submit_streams(struct sim_io *io)
 {
+    if (!io->streams_pending)
+        return;
     io->streams_pending = false;
     for (uint32_t i = 0; i < io->streams_used; i++) {
         if (io->streams[i].conn)
@@ -96,6 +114,16 @@ void submit_streams(struct sim_io *io)
 static uint32_t target(const struct io_message *msg)
 {
     return msg->origin == IO_STREAM ? msg->port : msg->path.way;
+}
+
+const union rd_address *stream_target(const struct sim_io *io, const struct io_message *msg)
+{
+    static const union rd_address nobody;
+    const struct stream *alive = find_stream(io, target(msg));
+
+    if (alive)
+        return &alive->conn->far;
+    return msg->origin == IO_STREAM ? &nobody : &msg->path.peer;
 }
 
 bool stream_may_get(const struct sim_io *io, const struct io_message *msg)
@@ -157,16 +185,35 @@ static const struct sim_buffers *takeable(const struct sim_io *io, const struct 
     return &io->buffers[*ret_len > io->buffers[STREAM].bytes ? LARGE : STREAM];
 }
 
+void count_whole(struct sim_io *io, struct stream *stream)
+{
+    uint32_t len;
+    bool whole = !stream->gone && sim_bytes_message(&stream->conn->arrived, &len);
+
+    io->n_whole += whole;
+    io->n_whole -= stream->whole;
+    stream->whole = whole;
+}
+
 bool streams_ready(const struct sim_io *io)
 {
-    for (uint32_t i = 0; i < io->streams_used; i++) {
+    for (uint32_t i = 0; i < io->streams_used && io->n_whole > 0; i++) {
         uint32_t len;
         const struct sim_buffers *buffers = takeable(io, &io->streams[i], &len);
 
-        if (buffers && buffers->n_home > 0)
+        if (buffers && sim_buffers_any(buffers))
             return true;
     }
     return false;
+}
+
+static void tell_taken(const struct sim_io *io, const struct io_message *msg,
+                       const struct sim_conn *conn)
+{
+    const struct sim_watch *watch = io->sim->watch;
+
+    if (watch && watch->taken)
+        watch->taken(watch->context, io->plan.worker, msg, &conn->far, 0);
 }
 
 /* Takes the first message, of LEN bytes, into the buffer of MSG. */
@@ -178,6 +225,7 @@ static void receive(struct sim_io *io, struct stream *stream, uint32_t len, stru
     msg->len = len;
     memcpy(msg->data, conn->arrived.at + 2, len);
     sim_bytes_take(&conn->arrived, 2 + len);
+    count_whole(io, stream);
     msg->origin = stream->origin;
     if (stream->origin == IO_STREAM) {
         msg->port = stream->handle;
@@ -191,6 +239,7 @@ static void receive(struct sim_io *io, struct stream *stream, uint32_t len, stru
     stream->begun = false;
     if (stream->spill)
         stream->spill--;
+    tell_taken(io, msg, conn);
     settle(io, stream);
 }
 
@@ -199,7 +248,7 @@ unsigned receive_streams(struct sim_io *io, struct io_message *msgs, unsigned ma
 {
     unsigned n = 0, fruitless = 0;
 
-    while (n < max && fruitless < io->streams_used) {
+    while (n < max && fruitless < io->streams_used && io->n_whole > 0) {
         struct stream *stream = &io->streams[io->next_place++ % io->streams_used];
         uint32_t len;
         const struct sim_buffers *buffers = takeable(io, stream, &len);

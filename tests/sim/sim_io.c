@@ -13,15 +13,25 @@
 
 /* Events. */
 
+static void make_room(struct sim_io *io)
+{
+    if (io->first_event > io->events_room / 2) {
+        io->n_events -= io->first_event;
+        memmove(io->events, io->events + io->first_event, io->n_events * sizeof(*io->events));
+        io->first_event = 0;
+        return;
+    }
+    io->events_room = 2 * io->events_room + 64;
+    io->events = realloc(io->events, io->events_room * sizeof(*io->events));
+    if (!io->events)
+        abort();
+}
+
 void note_event(struct sim_io *io, enum io_origin origin, uint32_t port, enum io_event_kind kind,
                 int error)
 {
-    if (io->n_events == io->events_room) {
-        io->events_room = 2 * io->events_room + 64;
-        io->events = realloc(io->events, io->events_room * sizeof(*io->events));
-        if (!io->events)
-            abort();
-    }
+    if (io->n_events == io->events_room)
+        make_room(io);
     io->events[io->n_events++] = (struct io_event){port, (uint8_t)kind, (uint8_t)origin, error};
 }
 
@@ -32,9 +42,9 @@ static bool is_of(const struct io_event *event, enum io_origin origin, uint32_t 
 
 void forget_events(struct sim_io *io, enum io_origin origin, uint32_t port)
 {
-    unsigned kept = 0;
+    unsigned kept = io->first_event;
 
-    for (unsigned i = 0; i < io->n_events; i++) {
+    for (unsigned i = io->first_event; i < io->n_events; i++) {
         if (!is_of(&io->events[i], origin, port))
             io->events[kept++] = io->events[i];
     }
@@ -43,13 +53,30 @@ void forget_events(struct sim_io *io, enum io_origin origin, uint32_t port)
 
 void forget_event(struct sim_io *io, enum io_origin origin, uint32_t port, enum io_event_kind kind)
 {
-    unsigned kept = 0;
+    unsigned kept = io->first_event;
 
-    for (unsigned i = 0; i < io->n_events; i++) {
+    for (unsigned i = io->first_event; i < io->n_events; i++) {
         if (!is_of(&io->events[i], origin, port) || io->events[i].kind != kind)
             io->events[kept++] = io->events[i];
     }
     io->n_events = kept;
+}
+
+static void trace_event(struct sim *sim, const struct io_event *event)
+{
+    uint64_t words[] = {sim->now_ns, event->port, event->kind, event->origin,
+                        (uint32_t)event->error};
+
+    sim_trace(sim, words, sizeof(words));
+}
+
+static struct io_event take_event(struct sim_io *io)
+{
+    struct io_event event = io->events[io->first_event++];
+
+    if (io->first_event == io->n_events)
+        io->first_event = io->n_events = 0; /* mostly there is one */
+    return event;
 }
 
 /* One by one: what a stream's event changes may bring the next event, or take one back. */
@@ -58,14 +85,11 @@ static unsigned take_events(struct io *handle, struct io_event *events, unsigned
     struct sim_io *io = sim_io_of(handle);
     unsigned n = 0;
 
-    while (n < max && io->n_events > 0) {
+    while (n < max && io->n_events > io->first_event) {
         struct io_event *event = &events[n++];
 
-        *event = io->events[0];
-        memmove(io->events, io->events + 1, --io->n_events * sizeof(*io->events));
-        sim_trace(io->sim, &io->sim->now_ns, sizeof(io->sim->now_ns));
-        sim_trace(io->sim, event, offsetof(struct io_event, origin) + 1);
-        sim_trace(io->sim, &event->error, sizeof(event->error));
+        *event = take_event(io);
+        trace_event(io->sim, event);
         if (event->origin != IO_PORT)
             stream_told(io, event);
     }
@@ -108,20 +132,44 @@ static bool may_leave(const struct sim_io *io, const struct io_message *msg)
     return false;
 }
 
+static const union rd_address *receiver(const struct sim_io *io, const struct io_message *msg)
+{
+    if (for_stream(msg))
+        return stream_target(io, msg);
+    return msg->origin == IO_PORT ? &io->ports[msg->port].server : &msg->path.peer;
+}
+
+static void tell_sent(const struct sim_io *io, const struct io_message *msg)
+{
+    const struct sim_watch *watch = io->sim->watch;
+
+    if (watch && watch->sent)
+        watch->sent(watch->context, io->plan.worker, msg, receiver(io, msg));
+}
+
+static void send_message(struct sim_io *io, const struct io_message *msg)
+{
+    struct sim_buffers *buffers = buffers_of(io, msg);
+
+    if (!may_leave(io, msg)) {
+        sim_buffers_give(buffers, msg);
+        return;
+    }
+    if (!sim_buffers_queue(buffers, msg))
+        return;
+    tell_sent(io, msg);
+    if (for_stream(msg))
+        stream_send(io, msg);
+    else
+        io->outbox[io->n_outbox++] = *msg;
+}
+
 static void send_messages(struct io *handle, const struct io_message *msgs, unsigned n)
 {
     struct sim_io *io = sim_io_of(handle);
 
-    for (unsigned i = 0; i < n; i++) {
-        if (!may_leave(io, &msgs[i]))
-            sim_buffers_give(buffers_of(io, &msgs[i]), &msgs[i]);
-        else if (!sim_buffers_queue(buffers_of(io, &msgs[i]), &msgs[i]))
-            continue;
-        else if (for_stream(&msgs[i]))
-            stream_send(io, &msgs[i]);
-        else
-            io->outbox[io->n_outbox++] = msgs[i];
-    }
+    for (unsigned i = 0; i < n; i++)
+        send_message(io, &msgs[i]);
 }
 
 void submit(struct sim_io *io)
@@ -166,29 +214,37 @@ static void open_buffers(struct sim_io *io)
         sim_buffers_init(&io->buffers[i], io->sim, first, n[i], bytes[i]);
 }
 
-static int open_io(const struct io_plan *plan, struct io **ret_io, struct rd_failure *ret_failure)
+static void open_tables(struct sim_io *io)
 {
+    const struct io_plan *plan = &io->plan;
     size_t n_buffers =
         plan->buffers + plan->answer_buffers + plan->stream_buffers + plan->large_buffers;
+
+    io->listeners = calloc(plan->n_listeners + 1, sizeof(*io->listeners));
+    io->ports = calloc(plan->max_ports + 1, sizeof(*io->ports));
+    io->resting = calloc(plan->max_ports + 1, sizeof(*io->resting));
+    io->streams = calloc(plan->max_streams + 1, sizeof(*io->streams));
+    io->outbox = calloc(n_buffers + 1, sizeof(*io->outbox));
+    if (!io->listeners || !io->ports || !io->resting || !io->streams || !io->outbox)
+        abort();
+    places_init(&io->port_places, plan->max_ports);
+    places_init(&io->stream_places, plan->max_streams);
+    open_buffers(io);
+    for (uint32_t i = 0; i < plan->n_listeners; i++)
+        io->listeners[i] = plan->listeners[i];
+}
+
+static int open_io(const struct io_plan *plan, struct io **ret_io, struct rd_failure *ret_failure)
+{
     struct sim_io *io = calloc(1, sizeof(*io));
 
     if (!io || !sim_current || plan->worker >= SIM_MAX_WORKERS)
         abort();
-    *io = (struct sim_io){.io.ops = &sim_io_ops,
-                          .sim = sim_current,
-                          .plan = *plan,
-                          .deadline_ns = RD_NEVER,
-                          .listeners = calloc(plan->n_listeners + 1, sizeof(*io->listeners)),
-                          .ports = calloc(plan->max_ports + 1, sizeof(*io->ports)),
-                          .streams = calloc(plan->max_streams + 1, sizeof(*io->streams)),
-                          .outbox = calloc(n_buffers + 1, sizeof(*io->outbox))};
-    if (!io->listeners || !io->ports || !io->streams || !io->outbox)
-        abort();
-    open_buffers(io);
+    *io = (struct sim_io){
+        .io.ops = &sim_io_ops, .sim = sim_current, .plan = *plan, .deadline_ns = RD_NEVER};
+    open_tables(io);
     io->last = &io->first;
     io->last_waiting = &io->waiting;
-    for (uint32_t i = 0; i < plan->n_listeners; i++)
-        io->listeners[i] = plan->listeners[i];
     (void)ret_failure; /* nothing fails in memory */
     io->sim->ios[plan->worker] = io;
     if (plan->worker >= io->sim->n_ios)
@@ -227,10 +283,15 @@ static void close_io(struct io *handle)
     if (io->started)
         sim_broken(io->sim, "close: not stopped");
     free_datagrams(io);
+    for (uint32_t i = 0; i < io->streams_used; i++)
+        free(io->streams[i].queue);
     io->sim->ios[io->plan.worker] = NULL;
     free(io->listeners);
     free(io->ports);
+    free(io->resting);
     free(io->streams);
+    places_deinit(&io->port_places);
+    places_deinit(&io->stream_places);
     free(io->events);
     for (unsigned i = 0; i < BUFFER_KINDS; i++)
         sim_buffers_deinit(&io->buffers[i]);
@@ -257,30 +318,31 @@ static uint64_t dropped(struct io *handle)
 /* Something can be taken or sent. What waits for a buffer to come home is nobody's turn. */
 static bool has_work(const struct sim_io *io)
 {
-    return (io->first && io->buffers[RECEIVE].n_home > 0) || io->n_events || io->n_outbox ||
-           io->streams_pending || streams_ready(io) || io->woken;
+    return (io->first && sim_buffers_any(&io->buffers[RECEIVE])) ||
+           io->n_events > io->first_event || io->n_outbox || io->streams_pending || io->woken ||
+           streams_ready(io);
 }
 
 static uint64_t turn(struct io *handle, uint64_t deadline_ns)
 {
     struct sim_io *io = sim_io_of(handle);
+    uint64_t now_ns;
 
     if (!io->started)
         sim_broken(io->sim, "turn: not started");
     submit(io);
-    for (uint32_t i = 0; io->resting && i < io->plan.max_ports; i++)
-        io->ports[i].resting = false;
-    io->resting = false;
+    rest_is_over(io);
     sim_deliver_due(io->sim);
-    io->idle = !has_work(io) && deadline_ns > io->sim->now_ns;
+    now_ns = io->sim->frozen ? io->sim->frozen_ns : io->sim->now_ns;
+    io->idle = !has_work(io) && deadline_ns > now_ns;
     io->woken = false;
     io->deadline_ns = deadline_ns;
-    return io->sim->now_ns;
+    return now_ns;
 }
 
-bool sim_io_busy(const struct sim_io *io)
+bool sim_io_busy(const struct sim_io *io, uint64_t now_ns)
 {
-    return !io->idle || has_work(io);
+    return !io->idle || io->deadline_ns <= now_ns || has_work(io);
 }
 
 uint64_t sim_io_deadline(const struct sim_io *io)

@@ -8,13 +8,15 @@
 
 #include "sim/buffers.h"
 #include "sim/conn.h"
+#include "sim/places.h"
 #include "sim/sim_io.h"
 
 struct port {
     bool open;
-    bool resting; /* closed in this turn: messages of it may be in the worker's hands */
-    uint16_t local_port;
+    unsigned n_queued; /* datagrams of it that wait to be received */
     union rd_address from, server;
+    uint64_t opened_ns;
+    uint32_t opened; /* how often, this handle: its port's name */
 };
 
 struct stream {
@@ -26,6 +28,7 @@ struct stream {
     bool reading;
     bool begun, ended; /* these events were noted */
     bool gone;         /* and CLOSED; the handle lives until that is taken */
+    bool whole;        /* a message has come whole, whether or not it can be taken now */
     unsigned spill;    /* messages that come although it is not read any more */
     /* To be sent: */
     struct io_message *queue;
@@ -47,10 +50,12 @@ struct sim_io {
     uint64_t deadline_ns;
     struct sim_buffers buffers[BUFFER_KINDS];
     struct io_event *events;
-    unsigned n_events, events_room;
+    unsigned first_event, n_events, events_room; /* those from FIRST_EVENT on are not taken yet */
 
     struct port *ports;
-    bool resting; /* some port is */
+    struct places port_places;
+    uint32_t *resting; /* ports closed in this turn: messages may be in the worker's hands */
+    unsigned n_resting;
     struct sim_datagram *first, **last; /* the sockets' queues, in order of arrival */
     unsigned n_queued_clients;
     struct io_message *outbox;
@@ -58,7 +63,9 @@ struct sim_io {
     uint64_t dropped;
 
     struct stream *streams;
+    struct places stream_places;
     uint32_t streams_used;                    /* one above the highest place that was ever taken */
+    unsigned n_whole;                         /* streams that have a whole message */
     uint32_t next_place;                      /* whose turn it is to be received from */
     bool streams_pending;                     /* something was queued since the last submit */
     struct sim_conn *waiting, **last_waiting; /* to be accepted */
@@ -85,6 +92,8 @@ void submit(struct sim_io *io);
 
 /* Which listener takes what is sent to TO, or -1. */
 int find_listener(const struct sim_io *io, const union rd_address *to);
+/* What was closed in the last turn may be opened. */
+void rest_is_over(struct sim_io *io);
 bool is_wildcard(const union rd_address *listener);
 unsigned receive_datagrams(struct sim_io *io, struct io_message *msgs, unsigned max);
 void submit_datagrams(struct sim_io *io);
@@ -98,6 +107,8 @@ void free_datagrams(struct sim_io *io);
 
 /* sim_stream.c */
 
+/* Whom MSG reaches; AF_UNSPEC: not known any more. */
+const union rd_address *stream_target(const struct sim_io *io, const struct io_message *msg);
 /* The stream that lives under HANDLE, or NULL. */
 struct stream *find_stream(const struct sim_io *io, uint32_t handle);
 /* The worker has taken EVENT, of a stream. */
@@ -120,6 +131,8 @@ void note_stream(struct sim_io *io, const struct stream *stream, enum io_event_k
  * otherwise untouched. */
 unsigned receive_streams(struct sim_io *io, struct io_message *msgs, unsigned max,
                          bool *ret_no_buffer);
+/* What has come of STREAM is another than before. */
+void count_whole(struct sim_io *io, struct stream *stream);
 /* Whether a message can be received now. */
 bool streams_ready(const struct sim_io *io);
 /* Notes what the worker must know about a stream from which no message can be taken now. */

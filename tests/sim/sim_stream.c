@@ -43,24 +43,10 @@ static uint32_t next_handle(uint32_t handle, uint32_t place)
     return (generation ? generation : 1) << IO_STREAM_PLACE_BITS | place;
 }
 
-static uint32_t free_place(const struct sim_io *io)
-{
-    uint32_t place = 0;
-
-    while (place < io->plan.max_streams && io->streams[place].conn)
-        place++;
-    return place;
-}
-
-static bool has_place(const struct sim_io *io)
-{
-    return free_place(io) < io->plan.max_streams;
-}
-
 /* The lowest free place, of which there is one, becomes that of CONN. */
 static struct stream *take_place(struct sim_io *io, struct sim_conn *conn, enum io_origin origin)
 {
-    uint32_t place = free_place(io);
+    uint32_t place = places_take(&io->stream_places);
     struct stream *stream = &io->streams[place];
 
     *stream = (struct stream){
@@ -68,6 +54,8 @@ static struct stream *take_place(struct sim_io *io, struct sim_conn *conn, enum 
     conn->io = io;
     conn->place = place;
     conn->state = SIM_NEAR_STREAM;
+    sim_conn_hold(conn);
+    count_whole(io, stream);
     if (place >= io->streams_used)
         io->streams_used = place + 1;
     if (++io->sim->streams_open > io->sim->streams_peak)
@@ -78,7 +66,7 @@ static struct stream *take_place(struct sim_io *io, struct sim_conn *conn, enum 
 /* Accepts what waits, as far as there are places. */
 static void accept_waiting(struct sim_io *io)
 {
-    while (io->waiting && has_place(io)) {
+    while (io->waiting && places_any(&io->stream_places)) {
         struct stream *stream = take_place(io, io->waiting, IO_CLIENT);
 
         io->waiting = io->waiting->next;
@@ -91,9 +79,14 @@ static void accept_waiting(struct sim_io *io)
 
 static void leave_place(struct sim_io *io, struct stream *stream)
 {
+    struct sim_conn *conn = stream->conn;
+
     free(stream->queue);
+    io->n_whole -= stream->whole;
     *stream = (struct stream){.handle = stream->handle};
+    places_give(&io->stream_places, io_stream_place(stream->handle));
     io->sim->streams_open--;
+    sim_conn_release(conn);
     accept_waiting(io);
 }
 
@@ -151,6 +144,14 @@ static void near_connected(struct sim_conn *conn, struct stream *stream)
     pump(conn->io, stream);
 }
 
+static void tell_closed(const struct sim_io *io, const struct stream *stream, bool by_peer)
+{
+    const struct sim_watch *watch = io->sim->watch;
+
+    if (watch && watch->closed)
+        watch->closed(watch->context, io->plan.worker, stream->handle, by_peer);
+}
+
 static void near_reset(struct sim_conn *conn, struct stream *stream)
 {
     conn->dead = true;
@@ -160,6 +161,7 @@ static void near_reset(struct sim_conn *conn, struct stream *stream)
         stream->gone = true;
         note_stream(conn->io, stream, IO_STREAM_CLOSED,
                     stream->connected ? ECONNRESET : ECONNREFUSED);
+        tell_closed(conn->io, stream, true);
     } else if (conn->state == SIM_NEAR_WAITS) {
         struct sim_conn **at = &conn->io->waiting;
 
@@ -186,6 +188,7 @@ void sim_near_arrive(struct sim_conn *conn, const struct sim_datagram *segment)
 
     if (conn->dead)
         return;
+    conn->arrived_ns = conn->sim->now_ns;
     if (segment->segment == SIM_SYN)
         near_begin(conn);
     else if (segment->segment == SIM_RST)
@@ -198,6 +201,8 @@ void sim_near_arrive(struct sim_conn *conn, const struct sim_datagram *segment)
         near_connected(conn, stream);
     else if (stream)
         pump(conn->io, stream);
+    if (stream)
+        count_whole(conn->io, stream);
     if (conn->state == SIM_NEAR_STREAM && stream)
         settle(conn->io, stream);
 }
@@ -235,7 +240,7 @@ int stream_open(struct io *handle, const union rd_address *to, const union rd_ad
         source = *from;
     source.v4.sin_port = htons(sim_conn_port(io->sim));
     source = source_address(io->sim, &source);
-    if (!has_place(io))
+    if (!places_any(&io->stream_places))
         return -EMFILE;
     conn = sim_conn_new(io->sim, &source, to, latency_ns);
     conn->upstream = upstream;
@@ -286,6 +291,7 @@ void stream_close(struct io *handle, uint32_t stream, bool reset)
         found->conn->state = SIM_NEAR_CLOSED;
         found->conn->dead = reset;
         sim_conn_tell(found->conn, reset ? SIM_RST : SIM_FIN);
+        tell_closed(io, found, false);
     }
     leave_place(io, found);
 }

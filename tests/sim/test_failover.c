@@ -178,6 +178,56 @@ static void test_a_failure_that_is_repeated_counts_once(void **state)
     scene_close(&scene);
 }
 
+/* SERVFAIL in our own words, whole; EDE says which of ours. */
+static void assert_own_failure(const struct rd_message *message, int ede)
+{
+    assert_int_equal(message->flags & RD_DNS_RCODE, RD_SERVFAIL);
+    assert_false(message->flags & RD_DNS_TC);
+    assert_int_equal(scene_ede(message), ede);
+    assert_int_equal(message->edns.ede[0].text_len, 0);
+}
+
+/* Both servers' failures are cut off, by TCP too. A client hears of it by UDP or TCP, the next one
+ * of what is remembered. */
+static void cut_failures(enum rd_transport transport, bool client_by_tcp)
+{
+    static struct scene scene;
+    struct says says[2];
+    const struct ask ask = {.name = NAME, .edns = true};
+    struct sim_conn *conn = NULL;
+
+    open_servers(&scene, &(struct says){.flags = RD_SERVFAIL | RD_DNS_TC, .ede = 4, .text = "half"},
+                 2, says);
+    says[1] = says[0];
+    scene.config.pools[0].transport = transport;
+    scene.cache_bytes = SCENE_CACHE_BYTES;
+    if (client_by_tcp)
+        conn = scene_connect(&scene, scene.client);
+    for (unsigned i = 0; i < 2; i++) {
+        struct rd_message message;
+
+        if (conn)
+            scene_conn_exchange(&scene, conn, &ask, &message);
+        else
+            scene_exchange(&scene, &ask, &message);
+        assert_own_failure(&message, i == 0 ? RD_EDE_NO_REACHABLE_AUTHORITY : RD_EDE_CACHED_ERROR);
+        assert_int_equal(scene.upstream->stream_queries.n, 1);
+        assert_int_equal(scene.sim->upstreams[1]->stream_queries.n, 1);
+    }
+    assert_int_equal(SCENE_STAT(&scene, failed_rcode), 1);
+    assert_int_equal(SCENE_STAT(&scene, cache_hits_failure), 1);
+    scene_close(&scene);
+}
+
+static void test_a_failure_that_is_cut_off_by_tcp_is_told_in_our_own_words(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        cut_failures(RD_TRANSPORT_TCP, i == 1);
+        cut_failures(RD_TRANSPORT_AUTO, i == 1);
+    }
+}
+
 /* It closes when it has replied; a new connection would be another message to who has failed. */
 static void test_a_failure_by_tcp_is_not_asked_again_when_the_connection_ends(void **state)
 {
@@ -299,6 +349,7 @@ int main(void)
         SCENE_TEST(test_all_who_wait_get_the_servfail),
         cmocka_unit_test(test_a_failure_that_is_repeated_counts_once),
         cmocka_unit_test(test_a_failure_by_tcp_is_not_asked_again_when_the_connection_ends),
+        cmocka_unit_test(test_a_failure_that_is_cut_off_by_tcp_is_told_in_our_own_words),
         cmocka_unit_test(test_a_server_without_a_way_to_it_is_passed_over),
         cmocka_unit_test(test_many_suffixes_degrade_a_server_for_a_while),
         cmocka_unit_test(test_one_domain_that_fails_degrades_nobody),

@@ -112,7 +112,7 @@ static void test_a_reply_as_long_as_advertised_is_good(void **state)
     assert_int_equal(SCENE_STAT(scene, replies_bad_oversize), 0);
 }
 
-static void test_without_any_connection_udp_goes_on(void **state)
+static void test_without_any_connection_other_ports_ask(void **state)
 {
     struct scene *scene = *state;
 
@@ -120,7 +120,70 @@ static void test_without_any_connection_udp_goes_on(void **state)
     forged.wrong = 2 * RD_WRONG_IDS;
     forged.len = RD_EDNS_UPSTREAM_BYTES + 1;
     asks(scene, 80, false);
-    assert_int_equal(scene->upstream->queries.n, 1);
+    assert_int_equal(scene->upstream->queries.n, RD_ATTEMPTS_PER_SERVER);
+    for (unsigned i = 1; i < RD_ATTEMPTS_PER_SERVER; i++)
+        assert_int_not_equal(rd_address_port(&scene->upstream->queries.at[i].from),
+                             rd_address_port(&scene->upstream->queries.at[i - 1].from));
+}
+
+/* Whether a query that we sent is for NAME. */
+static bool is_for_name(const uint8_t *query, size_t len)
+{
+    struct rd_message message;
+    struct rd_name asked, name;
+
+    packet_parse(query, len, &message, &asked);
+    assert_true(rd_name_from_text(NAME, &name));
+    return asked.len == name.len && memcmp(asked.bytes, name.bytes, name.len) == 0;
+}
+
+/* As forged_model for NAME; what else is asked is to be asked by TCP. */
+static void partly_forged_model(struct sim *sim, struct sim_upstream *upstream,
+                                const uint8_t *query, size_t len, uint16_t from_port)
+{
+    static struct packet reply;
+
+    if (is_for_name(query, len)) {
+        forged_model(sim, upstream, query, len, from_port);
+        return;
+    }
+    packet_reply(&reply, query, len, RD_DNS_TC);
+    sim_reply(sim, upstream, reply.bytes, reply.len, from_port, 0);
+}
+
+/* The only connection that there may be has been waited on in vain and takes no more, but a
+ * question is still on it. */
+static void test_without_room_on_any_connection_other_ports_ask(void **state)
+{
+    struct scene *scene = *state;
+    const struct sim_log *queries = &scene->upstream->queries;
+    struct rd_message message;
+    const struct sim_packet *answer;
+    uint16_t last = 0;
+    unsigned n = 0;
+
+    scene->config.tcp_per_worker = 1;
+    scene->upstream->reply_stream = NULL;
+    scene->upstream->reply = partly_forged_model;
+    forged.wrong = RD_WRONG_IDS;
+    forged.len = 0;
+    scene_ask(scene, scene_client(scene, 1), &(struct ask){.name = "first.test"});
+    sim_run_for(scene->sim, 2 * S);
+    scene_ask(scene, scene_client(scene, 2), &(struct ask){.name = "second.test"});
+    scene_wait(scene, scene_client(scene, 1), 1); /* SERVFAIL */
+    answer = scene_exchange(scene, &(struct ask){.name = NAME, .edns = true}, &message);
+    assert_int_equal(message.flags & RD_DNS_RCODE, RD_NOERROR);
+    assert_int_equal(answer->bytes[message.question_end + 15], 80);
+    assert_int_equal(SCENE_STAT(scene, links), 1);
+    assert_int_equal(SCENE_STAT(scene, upstream_tcp_forged), 0);
+    for (unsigned i = 0; i < queries->n; i++) {
+        if (!is_for_name(queries->at[i].bytes, queries->at[i].len))
+            continue;
+        assert_int_not_equal(rd_address_port(&queries->at[i].from), last);
+        last = rd_address_port(&queries->at[i].from);
+        n++;
+    }
+    assert_int_equal(n, RD_ATTEMPTS_PER_SERVER);
 }
 
 /* The wait by UDP is over by then, so it is asked anew. */
@@ -263,7 +326,8 @@ int main(void)
         SCENE_TEST(test_three_wrong_ids_at_one_port_are_asked_by_tcp),
         SCENE_TEST(test_a_reply_longer_than_advertised_is_asked_by_tcp),
         SCENE_TEST(test_a_reply_as_long_as_advertised_is_good),
-        SCENE_TEST(test_without_any_connection_udp_goes_on),
+        SCENE_TEST(test_without_any_connection_other_ports_ask),
+        SCENE_TEST(test_without_room_on_any_connection_other_ports_ask),
         SCENE_TEST(test_when_tcp_is_refused_udp_is_asked_again),
         SCENE_TEST(test_late_replies_are_no_guesses),
         SCENE_TEST(test_all_that_wait_at_the_port_are_asked_by_tcp),

@@ -257,6 +257,41 @@ static void test_connections_that_all_end_are_a_network_error(void **state)
     assert_int_equal(scene->upstream->stream_queries.n, 1 + RD_ATTEMPTS_PER_SERVER);
 }
 
+/* Resets the connection instead of replying, but not at once. */
+static void resetting_model(struct sim *sim, struct sim_upstream *upstream, struct sim_conn *conn,
+                            const uint8_t *query, size_t len)
+{
+    (void)sim;
+    (void)upstream;
+    (void)query;
+    (void)len;
+    sim_conn_reset(conn, 300 * MS);
+}
+
+/* There is no port either that would keep the worker awake. */
+static void test_the_gauge_of_what_is_under_way_comes_to_rest_without_any_connection(void **state)
+{
+    struct scene *scene = *state;
+    const struct rd_upstream_stats *stats;
+    uint64_t turns;
+
+    scene->config.pools[0].transport = RD_TRANSPORT_TCP;
+    scene->upstream->reply_stream = resetting_model;
+    burst(scene, 0, 5);
+    stats = rd_worker_upstream_stats(scene->worker, 0);
+    sim_run_for(scene->sim, 280 * MS);
+    assert_int_equal(rd_stat_get(&stats->outstanding), 5);
+    for (unsigned i = 0; i < 5; i++)
+        scene_wait(scene, scene_client(scene, i), 1);
+    assert_int_equal(SCENE_STAT(scene, failed_network), 5);
+    assert_int_equal(scene->upstream->conns_open, 0);
+    sim_run_for(scene->sim, S);
+    assert_int_equal(rd_stat_get(&stats->outstanding), 0);
+    turns = SCENE_STAT(scene, turns);
+    sim_run_for(scene->sim, 3600 * S);
+    assert_in_range(SCENE_STAT(scene, turns), turns, turns + 2); /* and the worker sleeps */
+}
+
 static void test_who_refuses_is_not_waited_for(void **state)
 {
     struct scene *scene = *state;
@@ -406,6 +441,7 @@ int main(void)
         SCENE_TEST(test_and_only_once),
         SCENE_TEST(test_the_second_try_is_as_the_first_without_edns),
         SCENE_TEST(test_connections_that_all_end_are_a_network_error),
+        SCENE_TEST(test_the_gauge_of_what_is_under_way_comes_to_rest_without_any_connection),
         SCENE_TEST(test_who_refuses_is_not_waited_for),
         SCENE_TEST(test_who_is_silent_is_waited_for_twice_as_long_as_by_udp),
         SCENE_TEST(test_half_a_reply_is_none),

@@ -151,6 +151,67 @@ static void test_a_retired_port_lingers_until_its_questions_end(void **state)
     assert_int_equal(scene->sim->ports_open, 0);
 }
 
+/* The first server: not reachable, it seems. */
+static void error_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query,
+                        size_t len, uint16_t from_port)
+{
+    (void)query;
+    (void)len;
+    sim_icmp(sim, upstream, from_port, ECONNREFUSED, 0);
+}
+
+/* The second one: fails, and the first one's answer comes right behind that. */
+static void overtaken_model(struct sim *sim, struct sim_upstream *upstream, const uint8_t *query,
+                            size_t len, uint16_t from_port)
+{
+    struct scene *scene = upstream->context;
+    const struct sim_log *log = &scene->upstream->queries;
+    const struct sim_packet *first = &log->at[log->n - 1];
+    static struct packet reply;
+
+    packet_reply(&reply, query, len, RD_SERVFAIL);
+    sim_reply(sim, upstream, reply.bytes, reply.len, from_port, 0);
+    scene_model(sim, scene->upstream, first->bytes, first->len, rd_address_port(&first->from));
+}
+
+/* Three servers; the third is asked and needed no more within one turn, until its ports are spent.
+ * Rounds enough for at least one of them. */
+#define SPENT_ROUNDS (RD_PORTS_MIN * RD_PORT_QUESTIONS)
+
+static void test_the_last_question_of_a_port_leaves_even_if_it_is_over_at_once(void **state)
+{
+    static uint8_t used[65536];
+    struct scene *scene = *state;
+    struct sim_upstream *third;
+    struct rd_message message;
+    unsigned ports = 0;
+
+    memset(used, 0, sizeof(used));
+    scene->config.pools[0].policy = RD_POLICY_ORDERED;
+    scene->config.ports_per_upstream = RD_PORTS_MIN;
+    scene->upstream->latency_ns = MS;
+    scene->upstream->reply = error_model;
+    scene_add_upstream(scene, "198.51.100.2", overtaken_model, MS);
+    third = scene_add_upstream(scene, "198.51.100.3", NULL, MS);
+    for (unsigned i = 0; i < SPENT_ROUNDS; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "n%u.one.test", i);
+        scene_exchange(scene, &(struct ask){.name = name}, &message);
+        assert_int_equal(message.flags & RD_DNS_RCODE, RD_NOERROR);
+    }
+    sim_run_for(scene->sim, MS);
+    assert_true(scene->sim->now_ns < SIM_START_NS + 10 * S); /* none was closed for its age */
+    assert_int_equal(third->queries.n, SPENT_ROUNDS);
+    for (unsigned i = 0; i < SPENT_ROUNDS; i++) {
+        uint16_t port = rd_address_port(&third->queries.at[i].from);
+
+        ports += !used[port];
+        used[port] = 1;
+    }
+    assert_true(ports > RD_PORTS_MIN);
+}
+
 static void test_ports_come_from_the_whole_range(void **state)
 {
     static unsigned queries[65536];
@@ -276,6 +337,7 @@ int main(void)
         SCENE_TEST(test_how_many_questions_a_port_carries_is_random),
         SCENE_TEST(test_ports_retire_after_ten_seconds),
         SCENE_TEST(test_a_retired_port_lingers_until_its_questions_end),
+        SCENE_TEST(test_the_last_question_of_a_port_leaves_even_if_it_is_over_at_once),
         SCENE_TEST(test_ports_come_from_the_whole_range),
         SCENE_TEST(test_avoided_ports_are_never_used),
         SCENE_TEST(test_a_port_in_use_is_drawn_again),

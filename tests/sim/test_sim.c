@@ -33,6 +33,109 @@ static void test_datagrams_of_one_instant_keep_their_order(void **state)
         assert_int_equal(world->client->answers.at[i].bytes[0], 'a' + i);
 }
 
+/* What has happened, by argument. */
+struct happened {
+    uint64_t due_ns[2000];
+    unsigned made, n;
+    uint64_t last_ns, last_argument;
+};
+
+static void happen(struct sim *sim, void *context, uint64_t argument)
+{
+    struct happened *happened = context;
+
+    assert_int_equal(sim->now_ns, happened->due_ns[argument]);
+    assert_true(sim->now_ns > happened->last_ns || argument > happened->last_argument);
+    happened->last_ns = sim->now_ns;
+    happened->last_argument = argument;
+    happened->n++;
+    for (unsigned i = 0; i < 2 && happened->made < 2000; i++) {
+        uint64_t delay_ns = (sim_random(sim) >> 32) >> sim_random_below(sim, 33);
+
+        happened->due_ns[happened->made] = sim->now_ns + delay_ns;
+        sim_at(sim, delay_ns, happen, context, happened->made++);
+    }
+}
+
+/* Spans of all sizes; those of one instant in the order in which they were made. */
+static void test_events_happen_in_their_order(void **state)
+{
+    struct world *world = *state;
+    static struct happened happened;
+
+    happened = (struct happened){.due_ns = {SIM_START_NS}, .made = 1};
+    sim_at(world->sim, 0, happen, &happened, 0);
+    sim_run_for(world->sim, 3600 * RD_NS_PER_S);
+    assert_int_equal(happened.made, 2000);
+    assert_int_equal(happened.n, 2000);
+    assert_int_equal(world->sim->under_way.n, 0);
+}
+
+static void ask_again(struct sim *sim, void *context, uint64_t argument)
+{
+    char text[] = {(char)argument, 0};
+
+    (void)sim;
+    world_ask(context, text);
+}
+
+static void test_events_and_datagrams_share_one_order(void **state)
+{
+    struct world *world = *state;
+
+    world->sim->client_latency_ns = MS;
+    sim_at(world->sim, 2 * MS, ask_again, world, 'b'); /* before the next, at the same time */
+    sim_at(world->sim, 2 * MS, ask_again, world, 'c');
+    sim_at(world->sim, MS, ask_again, world, 'a');
+    sim_run_for(world->sim, 10 * MS);
+    assert_int_equal(world->client->answers.n, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(world->client->answers.at[i].bytes[0], 'a' + i);
+    assert_int_equal(world->client->answers.at[1].at_ns, SIM_START_NS + 4 * MS);
+}
+
+static void thaw(struct sim *sim, void *context, uint64_t argument)
+{
+    (void)context;
+    (void)argument;
+    sim->frozen = false;
+}
+
+static void test_a_frozen_clock_keeps_deadlines_away_but_not_work(void **state)
+{
+    struct world *world = *state;
+    struct sim *sim = world->sim;
+
+    world->echo[0].deadline_ns = SIM_START_NS + 3 * MS;
+    sim_run_for(sim, MS);
+    sim->frozen = true;
+    sim->frozen_ns = sim->now_ns;
+    sim_at(sim, 8 * MS, thaw, NULL, 0);
+    world_ask(world, "a");
+    sim_run_for(sim, 7 * MS);
+    assert_int_equal(sim->now_ns, SIM_START_NS + 8 * MS);
+    assert_int_equal(world->client->answers.n, 1);
+    assert_int_equal(world->echo[0].turned_ns, SIM_START_NS + MS);
+    assert_int_equal(world->echo[0].deadline_ns, SIM_START_NS + 3 * MS);
+    sim_run_for(sim, 2 * MS);
+    assert_int_equal(world->echo[0].turned_ns, SIM_START_NS + 9 * MS);
+    assert_int_equal(world->echo[0].deadline_ns, RD_NEVER);
+}
+
+static void test_a_frozen_world_ends_its_run(void **state)
+{
+    struct world *world = *state;
+
+    world->echo[0].deadline_ns = SIM_START_NS + 3 * MS;
+    world->sim->frozen = true;
+    world->sim->frozen_ns = SIM_START_NS;
+    sim_run_for(world->sim, 3600 * RD_NS_PER_S);
+    assert_int_equal(world->sim->now_ns, SIM_START_NS + 3600 * RD_NS_PER_S);
+    assert_int_equal(world->echo[0].turned_ns, SIM_START_NS);
+    assert_int_equal(world->sim->turns, world->echo[0].turns);
+    assert_in_range(world->sim->turns, 1, 3);
+}
+
 static void test_a_worker_without_work_is_not_turned(void **state)
 {
     struct world *world = *state;
@@ -173,6 +276,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_a_datagram_takes_its_latency),
         WORLD_TEST(test_datagrams_of_one_instant_keep_their_order),
+        WORLD_TEST(test_events_happen_in_their_order),
+        WORLD_TEST(test_events_and_datagrams_share_one_order),
+        WORLD_TEST(test_a_frozen_clock_keeps_deadlines_away_but_not_work),
+        WORLD_TEST(test_a_frozen_world_ends_its_run),
         WORLD_TEST(test_a_worker_without_work_is_not_turned),
         WORLD_TEST(test_a_deadline_turns_the_worker_at_its_time),
         WORLD_TEST(test_wake_turns_a_waiting_worker),

@@ -206,6 +206,30 @@ static void test_while_all_buffers_are_kept_nobody_turns(void **state)
     assert_int_equal(world->client->answers.n, 9);
 }
 
+static void test_the_world_may_make_buffers_short(void **state)
+{
+    struct world *world = *state;
+    struct io *io = world->echo[0].io;
+    struct io_message msgs[9], answers[3];
+
+    world->sim->buffers_most = 1; /* of each kind */
+    assert_true(io->ops->alloc(io, 1, &answers[0]));
+    assert_false(io->ops->alloc(io, 1, &answers[1]));
+    for (int i = 0; i < 9; i++)
+        world_ask(world, "many");
+    world->sim->now_ns += world->sim->client_latency_ns;
+    sim_deliver_due(world->sim);
+    assert_int_equal(io->ops->recv(io, msgs, 9), 1);
+    sim_run_for(world->sim, MS); /* nobody spins for want of a buffer */
+    assert_int_equal(world->echo[0].received, 0);
+    world->sim->buffers_most = 0;
+    assert_true(io->ops->alloc(io, 1, &answers[1]));
+    io->ops->drop(io, answers, 2);
+    io->ops->drop(io, msgs, 1);
+    sim_run_for(world->sim, MS);
+    assert_int_equal(world->echo[0].received, 8);
+}
+
 static void test_a_full_listener_drops_and_counts(void **state)
 {
     struct world *world = *state;
@@ -313,6 +337,7 @@ int main(void)
         WORLD_TEST(test_long_answers_have_buffers_of_their_own),
         WORLD_TEST(test_out_of_buffers_pauses_and_goes_on),
         WORLD_TEST(test_while_all_buffers_are_kept_nobody_turns),
+        WORLD_TEST(test_the_world_may_make_buffers_short),
         WORLD_TEST(test_a_full_listener_drops_and_counts),
         WORLD_TEST(test_alloc_fails_only_when_sending_frees_nothing),
         WORLD_TEST(test_after_unlisten_no_query_comes_but_answers_go),
