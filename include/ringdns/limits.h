@@ -50,7 +50,7 @@
 #define RD_TIMEOUTS_A_TURN     256  /* the others come in the next turn, which comes at once */
 #define RD_PORT_QUESTIONS      96   /* asked from one port in its life */
 #define RD_PORT_QUESTIONS_MIN  32
-#define RD_WRONG_IDS           3    /* at one port; then what waits there is asked by TCP */
+#define RD_WRONG_IDS           3    /* at one port; then it is left: for TCP, or for another one */
 #define RD_PORTS_MIN           4    /* per upstream and worker */
 #define RD_PORTS_LINGERING     4096 /* planned for retired ports that still wait, per worker */
 

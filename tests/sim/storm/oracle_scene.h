@@ -32,18 +32,12 @@ struct play {
     void (*rules)(void); /* changes scene->rules or the configuration before; NULL: nothing */
 };
 
-#define OKAY(run)                                                                                  \
-    {                                                                                              \
-#run, run, NULL, NULL                                                                      \
-    }
-#define WRONG(run, text)                                                                           \
-    {                                                                                              \
-#run, run, text, NULL                                                                      \
-    }
-#define UNDER(run, rules, text)                                                                    \
-    {                                                                                              \
-#run "_" #rules, run, text, rules                                                          \
-    }
+/* clang-format off */
+/* A play that nobody minds; one that is reported with TEXT; the same under changed RULES. */
+#define OKAY(run)               {#run, run, NULL, NULL}
+#define WRONG(run, text)        {#run, run, text, NULL}
+#define UNDER(run, rules, text) {#run "_" #rules, run, text, rules}
+/* clang-format on */
 
 /* Runs one, as a test of cmocka: its initial state is the play. */
 void scene_run(void **state);

@@ -383,19 +383,6 @@ static void calm(void)
     scene->rules.calm = true;
 }
 
-#define OKAY(run)                                                                                  \
-    {                                                                                              \
-#run, run, NULL, NULL                                                                      \
-    }
-#define WRONG(run, text)                                                                           \
-    {                                                                                              \
-#run, run, text, NULL                                                                      \
-    }
-#define UNDER(run, rules, text)                                                                    \
-    {                                                                                              \
-#run "_" #rules, run, text, rules                                                          \
-    }
-
 static const struct play plays[] = {
     OKAY(plain_answer),
     OKAY(from_memory),

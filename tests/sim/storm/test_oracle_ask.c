@@ -223,19 +223,6 @@ static void probes(void)
     }
 }
 
-#define OKAY(run)                                                                                  \
-    {                                                                                              \
-#run, run, NULL, NULL                                                                      \
-    }
-#define WRONG(run, text)                                                                           \
-    {                                                                                              \
-#run, run, text, NULL                                                                      \
-    }
-#define UNDER(run, rules, text)                                                                    \
-    {                                                                                              \
-#run "_" #rules, run, text, rules                                                          \
-    }
-
 static const struct play plays[] = {
     OKAY(of_the_second_pool),
     OKAY(by_two_in_turn),

@@ -327,19 +327,6 @@ static void with_ad(void)
     scene_answer(0, 1);
 }
 
-#define OKAY(run)                                                                                  \
-    {                                                                                              \
-#run, run, NULL, NULL                                                                      \
-    }
-#define WRONG(run, text)                                                                           \
-    {                                                                                              \
-#run, run, text, NULL                                                                      \
-    }
-#define UNDER(run, rules, text)                                                                    \
-    {                                                                                              \
-#run "_" #rules, run, text, rules                                                          \
-    }
-
 static const struct play plays[] = {
     OKAY(to_the_end),
     OKAY(frozen),
